@@ -1,0 +1,189 @@
+/**
+ * A timer manager: one wheel, one clock, and at most one wake-up of the clock for all of its timers.
+ */
+import { checkClock, checkFunction, checkOptions, optional } from "../core/options.ts";
+import { systemClock } from "../core/clock.ts";
+import type { Clock, Wakeup } from "../core/clock.ts";
+import { ArgumentTypeError, ManagerDisposedError } from "../core/errors.ts";
+import { isThenable, report, warn } from "../core/report.ts";
+import { duration } from "../core/units.ts";
+import type { Duration } from "../core/units.ts";
+import { Timer } from "./timer.ts";
+import type { TimerAction } from "./timer.ts";
+import { TimingWheel } from "./timing-wheel.ts";
+import type { WheelWork } from "./timing-wheel.ts";
+
+export interface TimerManagerOptions {
+  /** How late a timer may fire on a free event loop, in milliseconds, from 1 up. @default 10 */
+  resolution?: Duration;
+  /** Where time comes from. @default the clock of the process */
+  clock?: Clock;
+  /** Told when an action throws or rejects. @default a process warning */
+  onError?: (error: Error, timer: Timer<unknown>) => unknown;
+  /**
+   * Whether our own pause counts against a deadline. With true, when a tick comes late by more than the resolution
+   * (the event loop was blocked), what is due then gets the lateness on top and a round of I/O first. For the deadlines
+   * of clients, whose bytes may be waiting in the kernel. @default false
+   */
+  forgiving?: boolean;
+}
+
+const smallestResolution = 1;
+const defaultResolution = 10;
+/** A loop that is late at this many ticks running is slow rather than paused, and deadlines count again. */
+const mostPausesRunning = 3;
+
+/**
+ * Runs timers. Racket entry: `timer-manager?`. While no timer is due it does nothing at all, and it keeps no process
+ * alive. Start, reset, increment and cancel are O(1); expiry costs what is due.
+ */
+export class TimerManager {
+  readonly clock: Clock;
+  readonly #wheel: TimingWheel;
+  readonly #onError: (error: Error, timer: Timer<unknown>) => unknown;
+  readonly #forgiving: boolean;
+  #wakeup: Wakeup = undefined;
+  /** What `#wakeup` was asked for; Infinity when there is none. */
+  #wakeAt = Infinity;
+  #ticking = false;
+  #pausesRunning = 0;
+  #disposed = false;
+  /** Bound once, so that arming a wake-up allocates no closure. */
+  readonly #wake: () => void = () => this.#tick();
+
+  /** @internal */
+  constructor(options?: TimerManagerOptions) {
+    const given = checkOptions(options, "options", ["resolution", "clock", "onError", "forgiving"]);
+    const resolution = optional(given.resolution, "options.resolution", checkResolution, defaultResolution);
+    this.clock = optional(given.clock, "options.clock", checkClock, systemClock);
+    this.#onError = optional(
+      given.onError,
+      "options.onError",
+      checkFunction<(error: Error, timer: Timer<unknown>) => unknown>,
+      (error) => warn(error, "PortreeveTimerWarning"),
+    );
+    this.#forgiving = given.forgiving === true;
+    this.#wheel = new TimingWheel(resolution, this.clock.now());
+  }
+
+  /** Milliseconds. */
+  get resolution(): number {
+    return this.#wheel.resolution;
+  }
+
+  /** How many timers wait. */
+  get size(): number {
+    return this.#wheel.size;
+  }
+
+  /** What the wheel did so far, to prove what things cost. */
+  get work(): Readonly<WheelWork> {
+    return this.#wheel.work;
+  }
+
+  /** See `startTimer`. `subject` is handed to the action, so that many timers can share one. */
+  start<Subject = undefined>(ms: Duration, action: TimerAction<Subject>, subject?: Subject): Timer<Subject> {
+    const delay = typeof ms === "number" && ms >= 0 ? ms : duration(ms, "ms");
+    if (typeof action !== "function") throw new ArgumentTypeError("action", "a function", action);
+    if (this.#disposed) throw new ManagerDisposedError("the timer manager was disposed of");
+    const now = this.clock.now();
+    const timer = new Timer(this, now + delay, action, subject as Subject);
+    this.#wheel.add(timer, now);
+    this.#arm(now);
+    return timer;
+  }
+
+  /** Moves a timer's deadline to an absolute time. The hot path: a later deadline is one field write. @internal */
+  moveTo(timer: Timer<any>, at: number): boolean {
+    if (this.#wheel.staysFiled(timer, at)) {
+      timer.at = at;
+      return true;
+    }
+    if (!timer.active) return false;
+    const now = this.clock.now();
+    this.#wheel.move(timer, at, now);
+    this.#arm(now);
+    return true;
+  }
+
+  /** @internal */
+  cancel(timer: Timer<any>): boolean {
+    if (!timer.active) return false;
+    this.#wheel.remove(timer);
+    return true;
+  }
+
+  /** Cancels every timer. Starting one afterwards throws. */
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#wheel.clear();
+    this.clock.cancelWakeup(this.#wakeup);
+    this.#wakeAt = Infinity;
+  }
+
+  /** Makes sure that a wake-up comes no later than the wheel needs it. A wake-up that turns out too early is harmless. */
+  #arm(now: number, least = 0): void {
+    if (this.#ticking) return;
+    const next = this.#wheel.nextTime();
+    if (next === Infinity) return;
+    const at = Math.max(next, now + least);
+    if (at >= this.#wakeAt) return;
+    if (this.#wakeAt !== Infinity) this.clock.cancelWakeup(this.#wakeup);
+    this.#wakeAt = at;
+    this.#wakeup = this.clock.wakeAfter(at - now, this.#wake);
+  }
+
+  #tick(): void {
+    const now = this.clock.now();
+    const grant = this.#pause(now - this.#wakeAt);
+    this.#wakeAt = Infinity;
+    this.#ticking = true;
+    try {
+      this.#wheel.advance(now, (entry) => (grant > 0 ? entry.at + grant : this.#fire(entry as Timer<unknown>)));
+    } finally {
+      this.#ticking = false;
+    }
+    // After a grant what is still overdue waits for a wake-up of its own, and so for a round of I/O.
+    this.#arm(this.clock.now(), grant > 0 ? 1 : 0);
+  }
+
+  /** The milliseconds to add to what is due now, because we were late and not the client. */
+  #pause(lateness: number): number {
+    if (!this.#forgiving || lateness <= this.resolution) {
+      this.#pausesRunning = 0;
+      return 0;
+    }
+    return this.#pausesRunning++ < mostPausesRunning ? lateness : 0;
+  }
+
+  #fire(timer: Timer<unknown>): undefined {
+    try {
+      const result = timer.run(timer.subject);
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#failed(error, timer));
+    } catch (error) {
+      this.#failed(error, timer);
+    }
+    return undefined;
+  }
+
+  #failed(error: unknown, timer: Timer<unknown>): void {
+    report(this.#onError, error, timer, "PortreeveTimerWarning");
+  }
+}
+
+function checkResolution(value: unknown, path: string): number {
+  const resolution = duration(value, path, { finite: true });
+  return Math.max(smallestResolution, resolution);
+}
+
+export function isTimerManager(value: unknown): value is TimerManager {
+  return value instanceof TimerManager;
+}
+
+let shared: TimerManager | undefined;
+
+/** The timer manager of the process, on the system clock: for grace periods, finalizers and plain timers. */
+export function defaultTimerManager(): TimerManager {
+  shared ??= new TimerManager();
+  return shared;
+}

@@ -21,12 +21,17 @@ export function checkOptions<K extends string>(
   }
   for (const key of Object.keys(value)) {
     if (!(known as readonly string[]).includes(key)) {
-      throw new ArgumentTypeError(`${path}.${key}`, `no such option (known: ${known.join(", ")})`, Reflect.get(value, key));
+      throw new ArgumentTypeError(
+        `${path}.${key}`,
+        `no such option (known: ${known.join(", ")})`,
+        Reflect.get(value, key),
+      );
     }
   }
   return value as Readonly<Partial<Record<K, unknown>>>;
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names the signature it will call
 export function checkFunction<F extends (...args: never[]) => unknown>(value: unknown, path: string): F {
   if (typeof value !== "function") throw new ArgumentTypeError(path, "a function", value);
   return value as F;

@@ -33,7 +33,5 @@ export function report<Context>(
 
 /** Whether awaiting the value would wait for something. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" && value !== null && "then" in value && typeof (value as { then: unknown }).then === "function"
-  );
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

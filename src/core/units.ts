@@ -39,7 +39,13 @@ export function duration(value: unknown, path: string, rules: UnitRules = anyAmo
 
 /** A size in bytes. @throws ArgumentTypeError or ArgumentRangeError that name `path`. */
 export function size(value: unknown, path: string, rules: UnitRules = anyAmount): number {
-  return measure(value, path, { ...rules, whole: true }, bytes, 'a size in whole bytes such as 8192, "64 kB" or "1 MiB"');
+  return measure(
+    value,
+    path,
+    { ...rules, whole: true },
+    bytes,
+    'a size in whole bytes such as 8192, "64 kB" or "1 MiB"',
+  );
 }
 
 function measure(

@@ -10,8 +10,8 @@ import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
 import { Timer } from "./timer.ts";
 import type { TimerAction } from "./timer.ts";
-import { TimingWheel } from "./timing-wheel.ts";
-import type { WheelWork } from "./timing-wheel.ts";
+import { TimingWheel, ended } from "./timing-wheel.ts";
+import type { WheelEntry, WheelWork } from "./timing-wheel.ts";
 
 export interface TimerManagerOptions {
   /** How late a timer may fire on a free event loop, in milliseconds, from 1 up. @default 10 */
@@ -94,12 +94,12 @@ export class TimerManager {
   }
 
   /** Moves a timer's deadline to an absolute time. The hot path: a later deadline is one field write. @internal */
-  moveTo(timer: Timer<any>, at: number): boolean {
+  moveTo(timer: WheelEntry, at: number): boolean {
     if (this.#wheel.staysFiled(timer, at)) {
       timer.at = at;
       return true;
     }
-    if (!timer.active) return false;
+    if (timer.due === ended) return false;
     const now = this.clock.now();
     this.#wheel.move(timer, at, now);
     this.#arm(now);
@@ -107,8 +107,8 @@ export class TimerManager {
   }
 
   /** @internal */
-  cancel(timer: Timer<any>): boolean {
-    if (!timer.active) return false;
+  cancel(timer: WheelEntry): boolean {
+    if (timer.due === ended) return false;
     this.#wheel.remove(timer);
     return true;
   }

@@ -64,7 +64,7 @@ export class TimingWheel {
   #cursor = 0;
   /** The entries that wait, those with an infinite deadline included. */
   #size = 0;
-  readonly #heads: (WheelEntry | null)[] = new Array<WheelEntry | null>(runningSlot + 1).fill(null);
+  readonly #heads: (WheelEntry | null)[] = Array.from({ length: runningSlot + 1 }, () => null);
   /** One bit a slot, so that the next slot in use is found without walking the empty ones. */
   readonly #occupied: Int32Array = new Int32Array(levels * wordsPerLevel);
 

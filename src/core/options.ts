@@ -21,11 +21,7 @@ export function checkOptions<K extends string>(
   }
   for (const key of Object.keys(value)) {
     if (!(known as readonly string[]).includes(key)) {
-      throw new ArgumentTypeError(
-        `${path}.${key}`,
-        `no such option (known: ${known.join(", ")})`,
-        Reflect.get(value, key),
-      );
+      throw new ArgumentTypeError(`${path}.${key}`, `one of the options ${known.join(", ")}`, key);
     }
   }
   return value as Readonly<Partial<Record<K, unknown>>>;

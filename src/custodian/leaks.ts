@@ -1,0 +1,111 @@
+/**
+ * Leak tracing: off by default, for development. It remembers where each custodian was made, and reports one that stays
+ * open long after the work above it ended, and one that was collected while it still owned something.
+ */
+import { ArgumentTypeError } from "../core/errors.ts";
+import { checkFunction, checkOptions, optional } from "../core/options.ts";
+import { warn } from "../core/report.ts";
+import { duration } from "../core/units.ts";
+import type { Duration } from "../core/units.ts";
+import type { Custodian } from "./custodian.ts";
+
+export interface LeakReport {
+  /** `outlived`: still open after the `run` of its parent ended; `collected`: garbage while owning something. */
+  readonly kind: "outlived" | "collected";
+  readonly name: string | undefined;
+  /** The stack of the call that made it. */
+  readonly madeAt: string;
+  /** How many things it owned. */
+  readonly owned: number;
+}
+
+export interface LeakTracingOptions {
+  /** How long a custodian may stay open after its parent's work. @default 10 s */
+  after?: Duration;
+  /** @default a process warning */
+  onLeak?: (report: LeakReport) => unknown;
+}
+
+/** What outlives a custodian: it must not refer to it. */
+interface Trace {
+  name: string | undefined;
+  madeAt: string;
+  owned: number;
+}
+
+let current: LeakTracer | undefined;
+
+/** The tracer, while tracing is on. */
+export function leakTracer(): LeakTracer | undefined {
+  return current;
+}
+
+/** Turns leak tracing on; disposing of the result turns it off. Each custodian then costs a stack trace. */
+export function traceLeaks(options?: LeakTracingOptions): Disposable {
+  const given = checkOptions(options, "options", ["after", "onLeak"]);
+  const after = optional(
+    given.after,
+    "options.after",
+    (value, path) => duration(value, path, { finite: true }),
+    10_000,
+  );
+  const onLeak = optional(given.onLeak, "options.onLeak", checkFunction<(report: LeakReport) => unknown>, warnOfLeak);
+  if (current !== undefined) throw new ArgumentTypeError("traceLeaks", "tracing to be off", "on");
+  const tracer = new LeakTracer(after, onLeak);
+  current = tracer;
+  return {
+    [Symbol.dispose]: () => {
+      if (current === tracer) current = undefined;
+    },
+  };
+}
+
+function warnOfLeak({ kind, name, madeAt, owned }: LeakReport): void {
+  const what = kind === "outlived" ? "is open long after the work above it ended" : "was collected";
+  warn(new Error(`the custodian ${name ?? ""} made here ${what}, owning ${owned}\n${madeAt}`), "PortreeveLeakWarning");
+}
+
+class LeakTracer {
+  readonly #after: number;
+  readonly #onLeak: (report: LeakReport) => unknown;
+  readonly #traces = new WeakMap<Custodian, Trace>();
+  readonly #registry: FinalizationRegistry<Trace>;
+
+  constructor(after: number, onLeak: (report: LeakReport) => unknown) {
+    this.#after = after;
+    this.#onLeak = onLeak;
+    this.#registry = new FinalizationRegistry((trace) => {
+      if (trace.owned > 0) this.#onLeak({ kind: "collected", ...trace });
+    });
+  }
+
+  made(custodian: Custodian): void {
+    const trace: Trace = {
+      name: custodian.name,
+      madeAt: new Error("made").stack?.split("\n").slice(3).join("\n") ?? "",
+      owned: 0,
+    };
+    this.#traces.set(custodian, trace);
+    this.#registry.register(custodian, trace, trace);
+  }
+
+  changed(custodian: Custodian, added: boolean): void {
+    const trace = this.#traces.get(custodian);
+    if (trace !== undefined) trace.owned += added ? 1 : -1;
+  }
+
+  closed(custodian: Custodian): void {
+    const trace = this.#traces.get(custodian);
+    if (trace !== undefined) this.#registry.unregister(trace);
+  }
+
+  /** The work above `children` has ended: they have `after` milliseconds left. */
+  workEnded(children: readonly Custodian[]): void {
+    for (const child of children) {
+      child.environment.timers.start(this.#after, () => {
+        const trace = this.#traces.get(child);
+        if (trace !== undefined && !child.isShutDown) this.#onLeak({ kind: "outlived", ...trace });
+      });
+    }
+  }
+}

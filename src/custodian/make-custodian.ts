@@ -1,0 +1,64 @@
+/**
+ * Making a custodian: below a parent, below the current one, or as a root.
+ */
+import { systemClock } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
+import { checkClock, checkFunction, checkOptions, checkString, optional } from "../core/options.ts";
+import { warn } from "../core/report.ts";
+import { duration } from "../core/units.ts";
+import type { Duration } from "../core/units.ts";
+import { TimerManager, defaultTimerManager } from "../timers/timer-manager.ts";
+import { custodianInContext } from "./context.ts";
+import { Custodian, checkCustodian } from "./custodian.ts";
+import type { Environment } from "./custodian.ts";
+
+/** Options of a custodian; what is not given is inherited from its parent. */
+export interface CustodianOptions {
+  /** For people: shown in errors and events. */
+  name?: string;
+  /** How long a shutdown waits for closers, in milliseconds. @default 5 s */
+  finalizerTimeout?: Duration;
+  /** Where time comes from. @default the clock of the process */
+  clock?: Clock;
+  /** Told of each error of a closer. @default a process warning */
+  onError?: (error: Error, custodian: Custodian) => unknown;
+}
+
+const defaultFinalizerTimeout = 5000;
+
+function rootEnvironment(clock: Clock): Environment {
+  return {
+    timers: clock === systemClock ? defaultTimerManager() : new TimerManager({ clock }),
+    finalizerTimeout: defaultFinalizerTimeout,
+    onError: (error) => warn(error, "PortreeveCustodianWarning"),
+  };
+}
+
+/**
+ * Makes a custodian. It ends with its parent; without a parent it ends with the current custodian, and where none is
+ * current, or with `null`, it is a root that only its owner ends. Racket entry: `make-custodian`.
+ * @throws CustodianShutDownError below a parent that is shut down.
+ */
+export function makeCustodian(parent?: Custodian | null, options?: CustodianOptions): Custodian {
+  const given = checkOptions(options, "options", ["name", "finalizerTimeout", "clock", "onError"]);
+  const above = parent === undefined ? custodianInContext() : parent;
+  if (above !== undefined && above !== null) checkCustodian(above, "parent");
+  const name = optional(given.name, "options.name", checkString, undefined);
+  const clock = optional(given.clock, "options.clock", checkClock, undefined);
+  const base = clock === undefined && above ? above.environment : rootEnvironment(clock ?? systemClock);
+  const environment: Environment =
+    given.finalizerTimeout === undefined && given.onError === undefined
+      ? base
+      : {
+          timers: base.timers,
+          finalizerTimeout: optional(
+            given.finalizerTimeout,
+            "options.finalizerTimeout",
+            (value, path) => duration(value, path, { finite: true }),
+            base.finalizerTimeout,
+          ),
+          onError: optional(given.onError, "options.onError", checkFunction<Environment["onError"]>, base.onError),
+        };
+  if (above?.isShutDown === true) above.child();
+  return new Custodian(above ?? null, environment, name);
+}

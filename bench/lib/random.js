@@ -11,15 +11,16 @@ export function randomNumbers(seed) {
   };
 }
 
-/** The indexes below `size`, in random order. */
-export function shuffled(size, seed) {
-  const random = randomNumbers(seed);
-  const order = Uint32Array.from({ length: size }, (_, i) => i);
-  for (let i = size - 1; i > 0; i--) {
+/** The indexes below `size`. */
+export function inOrder(size) {
+  return Uint32Array.from({ length: size }, (_, i) => i);
+}
+
+export function shuffle(order, random) {
+  for (let i = order.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
     const swapped = order[i];
     order[i] = order[j];
     order[j] = swapped;
   }
-  return order;
 }

@@ -10,7 +10,7 @@
 //   reusable                    false where cancelled timers pile up until the loop turns; `forget` drops them
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
-import { startTimerManager } from "../../dist/timers/index.js";
+const { startTimerManager } = await import(process.env.DIST ?? "../../dist/timers/index.js");
 
 const require = createRequire(import.meta.url);
 

@@ -2,7 +2,7 @@
 // Usage: node --expose-gc measure.js <contender> <timers>
 import process from "node:process";
 import { performance } from "node:perf_hooks";
-import { shuffled } from "../lib/random.js";
+import { inOrder, randomNumbers, shuffle } from "../lib/random.js";
 import { median } from "../lib/statistics.js";
 import { contenders } from "./contenders.js";
 
@@ -10,10 +10,11 @@ const minute = 60_000;
 const [name = "", count = "1000"] = process.argv.slice(2);
 const size = Number(count);
 const subject = contenders[name]();
-const order = shuffled(size, 1);
+const order = inOrder(size);
+const random = randomNumbers(1);
 const timers = Array.from({ length: size }, () => undefined);
 /** Enough passes over a small population to be warm and to last some milliseconds. */
-const passes = Math.max(3, Math.ceil(300_000 / size));
+const passes = Math.max(6, Math.ceil(1_000_000 / size));
 
 let fired = 0;
 const action = () => {
@@ -22,22 +23,17 @@ const action = () => {
 
 function nothing() {}
 
-/** Nanoseconds an operation, the median of some groups of passes after two to warm up. */
+/** Nanoseconds an operation: the median pass of the second half, when the code is warm. */
 function time(pass, prepare = nothing) {
-  const groups = 5;
-  const perGroup = Math.max(1, Math.floor(passes / groups));
   const results = [];
-  for (let group = -2; group < groups; group++) {
-    let spent = 0;
-    for (let i = 0; i < perGroup; i++) {
-      prepare();
-      const start = performance.now();
-      pass();
-      spent += performance.now() - start;
-    }
-    if (group >= 0) results.push((spent * 1e6) / perGroup / size);
+  for (let i = 0; i < passes; i++) {
+    prepare();
+    shuffle(order, random);
+    const start = performance.now();
+    pass();
+    results.push(((performance.now() - start) * 1e6) / size);
   }
-  return median(results);
+  return median(results.slice(passes >> 1));
 }
 
 function startAll() {

@@ -10,8 +10,9 @@ export type Wakeup = unknown;
  * A source of time.
  *
  * `now` is in milliseconds, fractional, and never goes backwards; its origin means nothing.
- * `wakeAfter` calls `wake` once, not before `ms` milliseconds have passed and never inside the call, and keeps no
- * process alive. `cancelWakeup` takes a wake-up back; one that has run is ignored.
+ * `wakeAfter` calls `wake` once, about `ms` milliseconds later and never inside the call: what it wakes asks `now` whether
+ * it is time. A round of I/O comes first, so that bytes that wait in the kernel are seen before a deadline is judged. It
+ * keeps no process alive. `cancelWakeup` takes a wake-up back; one that has run is ignored.
  */
 export interface Clock {
   now(): number;
@@ -22,16 +23,37 @@ export interface Clock {
 /** Node keeps delays in a signed 32-bit number; a longer wait wakes early and is waited for again. */
 const longestDelay = 2 ** 31 - 1;
 
+/**
+ * Node's timer, then an immediate: immediates run after the poll for I/O, timers before it. Being referenced, the
+ * immediate delays the end of the process by one turn of the loop at most.
+ */
+class SystemWakeup {
+  #immediate: NodeJS.Immediate | undefined;
+  readonly #timeout: NodeJS.Timeout;
+
+  constructor(ms: number, wake: () => void) {
+    const expired = () => {
+      this.#immediate = setImmediate(wake);
+    };
+    this.#timeout = setTimeout(expired, Math.min(Math.ceil(ms), longestDelay)).unref();
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout);
+    clearImmediate(this.#immediate);
+  }
+}
+
 /** The clock of the process: monotonic, unaffected by changes of the wall clock. */
 export const systemClock: Clock = {
   now(): number {
     return performance.now();
   },
   wakeAfter(ms: number, wake: () => void): Wakeup {
-    return setTimeout(wake, Math.min(Math.ceil(ms), longestDelay)).unref();
+    return new SystemWakeup(ms, wake);
   },
   cancelWakeup(wakeup: Wakeup): void {
-    clearTimeout(wakeup as NodeJS.Timeout);
+    if (wakeup instanceof SystemWakeup) wakeup.cancel();
   },
 };
 

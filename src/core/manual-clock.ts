@@ -48,7 +48,8 @@ export class ManualClock implements Clock {
       this.#now = Math.max(this.#now, next.at);
       next.wake();
     }
-    this.#now = end;
+    // A wake-up may itself have moved time further on.
+    this.#now = Math.max(this.#now, end);
   }
 
   /** Lets `ms` pass while nothing runs: the event loop is blocked. What fell due meanwhile runs, late, in `advance`. */

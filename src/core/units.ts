@@ -56,8 +56,7 @@ function measure(
   what: string,
 ): number {
   const number = typeof value === "string" ? parse(value, units) : value;
-  const expected = `${what}${rules.negative === true ? ", negative or not" : ", not negative"}${rules.finite === true ? ", finite" : ""}`;
-  if (typeof number !== "number") throw new ArgumentTypeError(path, expected, value);
+  if (typeof number !== "number") throw new ArgumentTypeError(path, expectation(what, rules), value);
   if (
     Number.isNaN(number) ||
     (number < 0 && rules.negative !== true) ||
@@ -65,9 +64,13 @@ function measure(
     (number === Infinity && rules.finite === true) ||
     (rules.whole === true && number !== Infinity && !Number.isSafeInteger(number))
   ) {
-    throw new ArgumentRangeError(path, expected, value);
+    throw new ArgumentRangeError(path, expectation(what, rules), value);
   }
   return number;
+}
+
+function expectation(what: string, rules: UnitRules): string {
+  return `${what}${rules.negative === true ? ", negative or not" : ", not negative"}${rules.finite === true ? ", finite" : ""}`;
 }
 
 /** NaN for text that is no amount, so that the caller reports text and numbers alike. */
@@ -76,6 +79,10 @@ function parse(text: string, units: Readonly<Record<string, number>>): number {
   const [, sign, digits, unit] = amount.exec(text) ?? [];
   const factor = unit !== undefined && Object.hasOwn(units, unit) ? units[unit] : undefined;
   if (digits === undefined || factor === undefined) return Number.NaN;
-  // 0.3 * 1000 is not 300 in binary: amounts are rounded to a millionth of the base unit.
-  return (sign === "-" ? -1 : 1) * (Math.round(Number(digits) * factor * 1e6) / 1e6);
+  const exact = Number(digits) * factor;
+  // Never is spelled Infinity; a number too large for a computer is a mistake.
+  if (exact === Infinity) return Number.NaN;
+  // 1.005 * 1000 is not 1005 in binary: amounts are rounded to a millionth of the base unit.
+  const rounded = Number.isInteger(exact) ? exact : Math.round(exact * 1e6) / 1e6;
+  return sign === "-" ? -rounded : rounded;
 }

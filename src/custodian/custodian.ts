@@ -2,10 +2,10 @@
  * A custodian owns what must end: resources, and other custodians. Shutting it down ends everything it owns, newest
  * first. Racket entries: `make-custodian`, `custodian-shutdown-all`, `custodian-managed-list`.
  *
- *     open --shutdownAll--> closing --all closers settled, or the finalizer timeout--> closed
+ * Here are the verbs. What is owned is kept by `MemberList`; the end is carried out by `Shutdown`.
  */
 import { defineChannel } from "../core/channels.ts";
-import { ArgumentTypeError, CustodianShutDownError, describe } from "../core/errors.ts";
+import { ArgumentTypeError } from "../core/errors.ts";
 import { checkFunction } from "../core/options.ts";
 import { isThenable, report, toError } from "../core/report.ts";
 import type { Duration } from "../core/units.ts";
@@ -14,8 +14,14 @@ import type { Timer } from "../timers/timer.ts";
 import { runUnder } from "./context.ts";
 import { leakTracer } from "./leaks.ts";
 import { Member, Resource } from "./member.ts";
-import { kindOf, timerKind } from "./resources.ts";
+import { MemberList } from "./member-list.ts";
+import { deferredKind, kindOf, timerKind } from "./resources.ts";
 import type { ResourceKind } from "./resources.ts";
+import { abortReason, shutDownError } from "./shut-down-error.ts";
+import { Shutdown } from "./shutdown.ts";
+import type { ShutdownReport } from "./shutdown.ts";
+
+export type { ShutdownReport };
 
 /** What a tree of custodians shares. */
 export interface Environment {
@@ -25,40 +31,7 @@ export interface Environment {
   readonly onError: (error: Error, custodian: Custodian) => unknown;
 }
 
-/** What a shutdown came to: the errors of closers, of children too, in the order in which they came. */
-export interface ShutdownReport {
-  readonly errors: readonly Error[];
-}
-
-const shutDownChannel = defineChannel<{ custodian: Custodian; reason: unknown; errors: readonly Error[] }>(
-  "portreeve.custodian.shutdown",
-);
 const errorChannel = defineChannel<{ custodian: Custodian; error: Error }>("portreeve.custodian.error");
-
-const open = 0;
-/** The shutdown is being told to the members. */
-const telling = 1;
-/** All were told; some have not ended yet. */
-const closing = 2;
-const closed = 3;
-
-/** What only some custodians need, kept apart so that the others stay small. */
-interface Extra {
-  controller?: AbortController;
-  /** From value to resource, once there are too many to look through. */
-  index?: Map<unknown, Resource>;
-  errors?: Error[];
-  settled?: { promise: Promise<ShutdownReport>; resolve: (report: ShutdownReport) => void };
-  finalizer?: Timer;
-  /** Bytes that the program charged. */
-  charged?: number;
-  /** Run at each charge below this custodian. */
-  onCharge?: Set<() => void>;
-}
-
-const mostLookedThrough = 16;
-const noErrors: ShutdownReport = Object.freeze({ errors: Object.freeze([]) });
-const alreadySettled: Promise<ShutdownReport> = Promise.resolve(noErrors);
 
 /** Marks custodians for every copy of this package in the process. */
 const brand = Symbol.for("portreeve.custodian.v1");
@@ -68,12 +41,11 @@ export class Custodian extends Member {
   readonly name: string | undefined;
   /** @internal */
   readonly environment: Environment;
-  #state: number = open;
-  #reason: unknown = undefined;
-  #newest: Member | null = null;
-  /** Handed to every stream's 'close'; made with the first stream. */
-  #onClose: (() => void) | null = null;
-  #extra: Extra | null = null;
+  readonly #members: MemberList = new MemberList();
+  #shutdown: Shutdown | null = null;
+  #controller: AbortController | null = null;
+  #charged = 0;
+  #chargeListeners: Set<() => void> | null = null;
 
   /** @internal */
   constructor(parent: Custodian | null, environment: Environment, name: string | undefined) {
@@ -84,33 +56,36 @@ export class Custodian extends Member {
     leakTracer()?.made(this);
   }
 
-  /** The custodian that ends with this one's end, or null for a root. */
+  /** The custodian that ends this one with itself; null for a root, and once this one has ended. */
   get parent(): Custodian | null {
     return this.owner;
   }
 
   /** Racket entry: `custodian-shut-down?`. True from the start of the shutdown. */
   get isShutDown(): boolean {
-    return this.#state !== open;
+    return this.#shutdown !== null;
   }
 
-  /** Aborts when the shutdown starts; made when first asked for. */
+  /** Aborts when the shutdown starts, before anything is told to end; made when first asked for. */
   get signal(): AbortSignal {
-    const extra = this.#extras();
-    if (extra.controller === undefined) {
-      extra.controller = new AbortController();
-      if (this.#state !== open) extra.controller.abort(this.#shutDownError());
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#shutdown !== null) this.#controller.abort(abortReason(this.#shutdown.reason, this.name));
     }
-    return extra.controller.signal;
+    return this.#controller.signal;
   }
 
   /**
    * Owns `resource` from now on; how it will be shut down depends on its kind (docs/custodians.md has the table). One
-   * that ends by itself leaves; one that has ended already is not taken. O(1).
+   * that ends by itself leaves; one that has ended already is not taken. A custodian becomes a child. O(1).
    * @throws ArgumentTypeError for a kind it does not know: use `adopt`.
    * @throws CustodianShutDownError after the shutdown; the resource is then closed at once.
    */
   use<T extends object>(resource: T): T {
+    if (resource instanceof Custodian) {
+      this.#take(resource);
+      return resource;
+    }
     const kind = kindOf(resource);
     if (kind === undefined) {
       throw new ArgumentTypeError(
@@ -119,58 +94,60 @@ export class Custodian extends Member {
         resource,
       );
     }
-    if (this.#state !== open || this.#find(resource) === undefined) this.manage(resource, kind);
+    if (this.#members.find(resource) === undefined) this.manage(resource, kind);
     return resource;
   }
 
   /** Owns any value; `shutdown` ends it and may return a promise. */
   adopt<T>(value: T, shutdown: (value: T, reason: unknown) => unknown): T {
     checkFunction(shutdown, "shutdown");
-    this.manage(value, { name: "adopted value", shutDown: shutdown } as ResourceKind);
+    this.manage(value, { name: "adopted value", shutDown: shutdown });
     return value;
   }
 
   /** Runs `fn` at the shutdown; it may return a promise. */
   defer(fn: (reason: unknown) => unknown): void {
     checkFunction(fn, "fn");
-    this.manage(fn, deferredKind as ResourceKind);
+    this.manage(fn, deferredKind);
   }
 
   /** Runs `fn` once, `ms` from now, unless the shutdown comes first. */
   setTimeout(fn: () => unknown, ms: Duration): Timer {
     checkFunction(fn, "fn");
     const timer: Timer = this.environment.timers.start(ms, () => {
-      this.release(timer);
+      owned?.leave();
       return fn();
     });
-    this.manage(timer, timerKind);
+    const owned = this.manage(timer, timerKind);
     return timer;
   }
 
-  /** Gives a resource up without ending it. @returns whether it was owned. */
+  /**
+   * Gives a resource up without ending it; a child becomes a root.
+   * @returns whether it was owned. What has been told to end already is not given up any more.
+   */
   release(resource: unknown): boolean {
-    const found = this.#find(resource);
+    const found = resource instanceof Custodian ? this.#child(resource) : this.#members.find(resource);
     if (found === undefined) return false;
-    this.#remove(found);
+    this.memberEnded(found);
     return true;
   }
 
   /** Hands everything owned, children included, to another custodian, in order. This one stays open, and empty. */
   moveTo(custodian: Custodian): void {
     checkCustodian(custodian, "custodian");
-    if (custodian.isShutDown) throw custodian.#shutDownError();
-    for (let above: Custodian | null = custodian; above !== null; above = above.owner) {
-      if (above === this) throw new ArgumentTypeError("custodian", "a custodian that is not below this one", custodian);
-    }
-    for (const member of this.#members()) {
-      this.#remove(member);
+    this.#checkNotBelow(custodian, "custodian");
+    for (const member of this.#members.oldestFirst()) {
+      if (member instanceof Custodian && member.isShutDown) continue;
+      custodian.checkOpen();
+      this.#members.remove(member);
       custodian.add(member);
+      leakTracer()?.changed(this, false);
     }
   }
 
   /** Makes a custodian that ends with this one. */
   child(name?: string): Custodian {
-    if (this.#state !== open) throw this.#shutDownError();
     return new Custodian(this, this.environment, name);
   }
 
@@ -195,12 +172,19 @@ export class Custodian extends Member {
     if (superCustodian !== undefined && !this.isBelow(superCustodian)) {
       throw new ArgumentTypeError("superCustodian", "a custodian above this one", superCustodian);
     }
-    return this.#members().map((member) => member.shown);
+    const managed: unknown[] = [];
+    for (const member of this.#members.oldestFirst()) {
+      if (!(member instanceof Resource)) {
+        if ((member as Custodian).isShutDown) continue;
+        managed.push(member);
+      } else if (!(member.isQuiet && member.isClosed)) managed.push(member.value);
+    }
+    return managed;
   }
 
   /** The child custodians that are open, oldest first. */
   children(): Custodian[] {
-    return this.#members().filter((member): member is Custodian => member instanceof Custodian);
+    return this.managedList().filter(isCustodian);
   }
 
   /** Whether `other` is above this custodian in the tree. */
@@ -215,13 +199,7 @@ export class Custodian extends Member {
    * reported and stop nothing. Calling it again does nothing. Racket entry: `custodian-shutdown-all`.
    */
   shutdownAll(reason: unknown = "shutdown"): Promise<ShutdownReport> {
-    if (this.#state === open && !this.end(reason)) {
-      const { timers, finalizerTimeout } = this.environment;
-      this.#extras().finalizer = timers.start(finalizerTimeout, () => this.expire(finalizerTimeout));
-    }
-    if (this.#state !== closed) return this.#settlement().promise;
-    const errors = this.#extra?.errors;
-    return errors === undefined ? alreadySettled : Promise.resolve({ errors });
+    return this.#shutDown(reason).report;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -231,74 +209,72 @@ export class Custodian extends Member {
   /** Charges bytes that the program holds on behalf of this custodian; a negative number gives them back. See `custodianLimitMemory`. */
   charge(bytes: number): void {
     if (!Number.isSafeInteger(bytes)) throw new ArgumentTypeError("bytes", "a whole number of bytes", bytes);
-    const extra = this.#extras();
-    extra.charged = Math.max(0, (extra.charged ?? 0) + bytes);
-    // oxlint-disable-next-line typescript/no-this-alias -- walks up from here
-    for (let at: Custodian | null = this; at !== null; at = at.owner) {
-      for (const charged of at.#extra?.onCharge ?? []) charged();
-    }
+    this.#charged = Math.max(0, this.#charged + bytes);
+    this.noteCharge();
   }
 
   /** The bytes charged to this custodian itself. */
   get charged(): number {
-    return this.#extra?.charged ?? 0;
+    return this.#charged;
   }
 
   /** Calls `listener` at each charge to this custodian or below. @returns how to stop that. @internal */
   watchCharges(listener: () => void): () => void {
-    const listeners = (this.#extras().onCharge ??= new Set());
+    const listeners = (this.#chargeListeners ??= new Set());
     listeners.add(listener);
     return () => void listeners.delete(listener);
   }
 
-  /** Puts a value of a known kind under this custodian. @internal */
-  manage(value: unknown, kind: ResourceKind): void {
-    if (this.#state !== open) {
-      this.#closeAtOnce(value, kind);
-      throw this.#shutDownError();
+  /** @internal */
+  noteCharge(): void {
+    if (this.#chargeListeners !== null) for (const listener of this.#chargeListeners) listener();
+    this.owner?.noteCharge();
+  }
+
+  /** Puts a value of a known kind under this custodian, unless it has ended already. @internal */
+  manage(value: unknown, kind: ResourceKind): Resource | undefined {
+    const resource = new Resource(value, kind);
+    if (this.#shutdown !== null) {
+      if (!resource.isClosed) this.#shutdown.endLate(resource);
+      throw shutDownError(this.#shutdown.reason, this.name);
     }
-    if (kind.isClosed?.(value) === true) return;
-    this.add(new Resource(value, kind));
+    if (resource.isClosed) return undefined;
+    resource.watch();
+    this.add(resource);
+    return resource;
   }
 
   /** @internal */
   add(member: Member): void {
+    this.checkOpen();
     member.owner = this;
-    member.older = this.#newest;
-    if (this.#newest !== null) this.#newest.newer = member;
-    this.#newest = member;
-    if (member instanceof Resource) {
-      this.#onClose ??= this.#closeListener();
-      member.watch(this.#onClose);
-      this.#extra?.index?.set(member.value, member);
-    }
+    this.#members.add(member);
     leakTracer()?.changed(this, true);
   }
 
-  /** @internal */
-  override get shown(): unknown {
-    return this;
+  /** @throws CustodianShutDownError when it is not. @internal */
+  checkOpen(): void {
+    if (this.#shutdown !== null) throw shutDownError(this.#shutdown.reason, this.name);
   }
 
   /** @internal */
   override end(reason: unknown): boolean {
-    if (this.#state === open) this.#begin(reason);
-    return this.#state === closed;
+    return this.#shutDown(reason).isDone;
   }
 
   /** @internal */
   override expire(timeout: number): void {
-    for (const member of this.#members(true)) {
-      member.expire(timeout);
-      this.#remove(member);
-    }
-    this.#finishIfDone();
+    this.#shutdown?.expire(timeout);
   }
 
-  /** @internal */
+  /** A member ended, or is given up. @internal */
   memberEnded(member: Member): void {
-    this.#remove(member);
-    this.#finishIfDone();
+    if (member.owner !== this) return;
+    member.list?.remove(member);
+    member.owner = null;
+    if (member instanceof Resource) member.unwatch();
+    leakTracer()?.changed(this, false);
+    this.#shutdown?.finishIfDone();
   }
 
   /** @internal */
@@ -309,143 +285,51 @@ export class Custodian extends Member {
 
   /** Gathers an error of a closer, here and in every shutdown above that is under way, and reports it once. @internal */
   fail(error: Error): void {
-    // oxlint-disable-next-line typescript/no-this-alias -- walks up from here
-    for (let at: Custodian | null = this; at !== null && at.#state !== open; at = at.owner) {
-      (at.#extras().errors ??= []).push(error);
-    }
+    this.gather(error);
     if (errorChannel.hasSubscribers) errorChannel.publish({ custodian: this, error });
     report(this.environment.onError, error, this, "PortreeveCustodianWarning");
   }
 
-  #begin(reason: unknown): void {
-    this.#state = telling;
-    this.#reason = reason;
-    this.#extra?.controller?.abort(this.#shutDownError());
-    for (let member = this.#newest; member !== null;) {
-      const older: Member | null = member.older;
-      if (!member.told) this.#tell(member, reason);
-      // A closer may have taken other members out: then look again from the newest that is left.
-      member = older === null || older.owner === this ? older : this.#newest;
+  /** @internal */
+  gather(error: Error): void {
+    if (this.#shutdown === null) return;
+    this.#shutdown.gather(error);
+    this.owner?.gather(error);
+  }
+
+  #shutDown(reason: unknown): Shutdown {
+    if (this.#shutdown !== null) return this.#shutdown;
+    const shutdown = new Shutdown(this, reason);
+    this.#shutdown = shutdown;
+    this.#controller?.abort(abortReason(reason, this.name));
+    shutdown.tell(this.#members);
+    return shutdown;
+  }
+
+  /** Makes another custodian a child. */
+  #take(custodian: Custodian): void {
+    if (custodian.owner === this || custodian.isShutDown) return;
+    custodian.#checkNotBelow(this, "resource");
+    if (this.#shutdown !== null) {
+      void custodian.shutdownAll(this.#shutdown.reason);
+      throw shutDownError(this.#shutdown.reason, this.name);
     }
-    this.#state = closing;
-    this.#finishIfDone();
+    custodian.owner?.memberEnded(custodian);
+    this.add(custodian);
   }
 
-  #tell(member: Member, reason: unknown): void {
-    member.told = true;
-    try {
-      if (member.end(reason)) this.#remove(member);
-    } catch (error) {
-      this.fail(toError(error));
-      this.#remove(member);
+  #child(custodian: Custodian): Custodian | undefined {
+    return custodian.owner === this && !custodian.isShutDown ? custodian : undefined;
+  }
+
+  #checkNotBelow(other: Custodian, path: string): void {
+    if (other === this || other.isBelow(this)) {
+      throw new ArgumentTypeError(path, "a custodian that is neither this one nor below it", other);
     }
-  }
-
-  #finishIfDone(): void {
-    if (this.#state !== closing || this.#newest !== null) return;
-    this.#state = closed;
-    const errors = this.#extra?.errors;
-    this.#extra?.finalizer?.cancel();
-    if (shutDownChannel.hasSubscribers) {
-      shutDownChannel.publish({ custodian: this, reason: this.#reason, errors: errors ?? [] });
-    }
-    this.#extra?.settled?.resolve(errors === undefined ? noErrors : { errors });
-    leakTracer()?.closed(this);
-    this.owner?.memberEnded(this);
-  }
-
-  #remove(member: Member): void {
-    if (member.owner !== this) return;
-    if (member.newer !== null) member.newer.older = member.older;
-    else this.#newest = member.older;
-    if (member.older !== null) member.older.newer = member.newer;
-    member.newer = null;
-    member.older = null;
-    member.owner = null;
-    if (member instanceof Resource) {
-      member.unwatch();
-      this.#extra?.index?.delete(member.value);
-    }
-    leakTracer()?.changed(this, false);
-  }
-
-  /** Oldest first; those that were told to end only when asked for. */
-  #members(withTold = false): Member[] {
-    const members: Member[] = [];
-    for (let member = this.#newest; member !== null; member = member.older) {
-      if (withTold || !(member.told || (member instanceof Custodian && member.isShutDown))) members.push(member);
-    }
-    return members.toReversed();
-  }
-
-  #find(value: unknown): Resource | undefined {
-    if (this.#extra?.index !== undefined) return this.#extra.index.get(value);
-    let looked = 0;
-    for (let member = this.#newest; member !== null; member = member.older) {
-      if (member instanceof Resource && member.value === value) return member;
-      if (++looked > mostLookedThrough) return this.#indexed().get(value);
-    }
-    return undefined;
-  }
-
-  #indexed(): Map<unknown, Resource> {
-    const index = new Map<unknown, Resource>();
-    for (const member of this.#members(true)) if (member instanceof Resource) index.set(member.value, member);
-    this.#extras().index = index;
-    return index;
-  }
-
-  /** One listener for the streams of this custodian: an emitter is the `this` of its listeners. */
-  #closeListener(): () => void {
-    const ended = (emitter: unknown): void => {
-      const resource = this.#find(emitter);
-      if (resource !== undefined) this.memberEnded(resource);
-    };
-    return function onClose(this: unknown): void {
-      ended(this);
-    };
-  }
-
-  #closeAtOnce(value: unknown, kind: ResourceKind): void {
-    try {
-      const result = kind.shutDown(value, this.#reason);
-      if (isThenable(result)) result.then(undefined, (error: unknown) => this.fail(toError(error)));
-    } catch (error) {
-      this.fail(toError(error));
-    }
-  }
-
-  #shutDownError(): Error {
-    if (this.#reason instanceof Error) return this.#reason;
-    const name = this.name === undefined ? "the custodian" : `the custodian "${this.name}"`;
-    return new CustodianShutDownError(`${name} is shut down (${describeReason(this.#reason)})`);
-  }
-
-  #extras(): Extra {
-    return (this.#extra ??= {});
-  }
-
-  #settlement(): { promise: Promise<ShutdownReport>; resolve: (report: ShutdownReport) => void } {
-    const extra = this.#extras();
-    if (extra.settled === undefined) {
-      let resolve: (report: ShutdownReport) => void = () => {};
-      const promise = new Promise<ShutdownReport>((settle) => (resolve = settle));
-      extra.settled = { promise, resolve };
-    }
-    return extra.settled;
   }
 }
 
 Object.defineProperty(Custodian.prototype, brand, { value: true });
-
-const deferredKind: ResourceKind<(reason: unknown) => unknown> = {
-  name: "deferred function",
-  shutDown: (fn, reason) => fn(reason),
-};
-
-function describeReason(reason: unknown): string {
-  return typeof reason === "string" ? reason : describe(reason);
-}
 
 /** Racket entry: `custodian?`. */
 export function isCustodian(value: unknown): value is Custodian {

@@ -17,7 +17,7 @@ import type { CustodianBox } from "./custodian-box.ts";
 
 export { currentCustodian } from "./context.ts";
 export { makeCustodian } from "./make-custodian.ts";
-export { makeCustodianBox } from "./custodian-box.ts";
+export { custodianBoxValue, makeCustodianBox } from "./custodian-box.ts";
 export { custodianLimitMemory } from "./memory.ts";
 export { traceLeaks } from "./leaks.ts";
 export { CustodianShutDownError, FinalizerTimeoutError, NoCurrentCustodianError } from "../core/errors.ts";
@@ -41,9 +41,4 @@ export function isCustodianShutDown(custodian: Custodian): boolean {
 /** See `Custodian.managedList`. Racket entry: `custodian-managed-list`. */
 export function custodianManagedList(custodian: Custodian, superCustodian: Custodian): unknown[] {
   return checkCustodian(custodian, "custodian").managedList(checkCustodian(superCustodian, "superCustodian"));
-}
-
-/** Null once the box's custodian is shut down. Racket entry: `custodian-box-value`. */
-export function custodianBoxValue<T>(box: CustodianBox<T>): T | null {
-  return box.value;
 }

@@ -26,12 +26,16 @@ export interface CustodianOptions {
 
 const defaultFinalizerTimeout = 5000;
 
-function rootEnvironment(clock: Clock): Environment {
-  return {
-    timers: clock === systemClock ? defaultTimerManager() : new TimerManager({ clock }),
+let shared: Environment | undefined;
+
+/** What a custodian inherits that has no parent. */
+function rootEnvironment(): Environment {
+  shared ??= {
+    timers: defaultTimerManager(),
     finalizerTimeout: defaultFinalizerTimeout,
     onError: (error) => warn(error, "PortreeveCustodianWarning"),
   };
+  return shared;
 }
 
 /**
@@ -40,25 +44,25 @@ function rootEnvironment(clock: Clock): Environment {
  * @throws CustodianShutDownError below a parent that is shut down.
  */
 export function makeCustodian(parent?: Custodian | null, options?: CustodianOptions): Custodian {
+  const above = parent === undefined ? (custodianInContext() ?? null) : parent;
+  if (above !== null) checkCustodian(above, "parent");
+  const inherited = above === null ? rootEnvironment() : above.environment;
+  if (options === undefined) return new Custodian(above, inherited, undefined);
   const given = checkOptions(options, "options", ["name", "finalizerTimeout", "clock", "onError"]);
-  const above = parent === undefined ? custodianInContext() : parent;
-  if (above !== undefined && above !== null) checkCustodian(above, "parent");
-  const name = optional(given.name, "options.name", checkString, undefined);
-  const clock = optional(given.clock, "options.clock", checkClock, undefined);
-  const base = clock === undefined && above ? above.environment : rootEnvironment(clock ?? systemClock);
-  const environment: Environment =
-    given.finalizerTimeout === undefined && given.onError === undefined
-      ? base
-      : {
-          timers: base.timers,
-          finalizerTimeout: optional(
-            given.finalizerTimeout,
-            "options.finalizerTimeout",
-            (value, path) => duration(value, path, { finite: true }),
-            base.finalizerTimeout,
-          ),
-          onError: optional(given.onError, "options.onError", checkFunction<Environment["onError"]>, base.onError),
-        };
-  if (above?.isShutDown === true) above.child();
-  return new Custodian(above ?? null, environment, name);
+  const clock = optional(given.clock, "options.clock", checkClock, inherited.timers.clock);
+  const environment: Environment = {
+    timers: clock === inherited.timers.clock ? inherited.timers : timersOf(clock),
+    finalizerTimeout: optional(
+      given.finalizerTimeout,
+      "options.finalizerTimeout",
+      (value, path) => duration(value, path, { finite: true }),
+      inherited.finalizerTimeout,
+    ),
+    onError: optional(given.onError, "options.onError", checkFunction<Environment["onError"]>, inherited.onError),
+  };
+  return new Custodian(above, environment, optional(given.name, "options.name", checkString, undefined));
+}
+
+function timersOf(clock: Clock): TimerManager {
+  return clock === systemClock ? defaultTimerManager() : new TimerManager({ clock });
 }

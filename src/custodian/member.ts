@@ -1,28 +1,38 @@
 /**
- * What hangs on a custodian, linked from newest to oldest: resources, and child custodians.
+ * What hangs on a custodian: a resource, or another custodian. Members are linked into a list from newest to oldest.
  */
+import { EventEmitter } from "node:events";
 import { FinalizerTimeoutError } from "../core/errors.ts";
 import { isThenable } from "../core/report.ts";
 import type { Custodian } from "./custodian.ts";
+import type { MemberList } from "./member-list.ts";
 import type { ResourceKind } from "./resources.ts";
 
 export abstract class Member {
-  /** Whose list it is in; null once it has ended or was given up. @internal */
+  /** Whose it is; null once it has ended or was given up. @internal */
   owner: Custodian | null = null;
+  /** The owner's list of what it owns, or its shutdown's of what takes its time. @internal */
+  list: MemberList | null = null;
   /** @internal */
   older: Member | null = null;
   /** @internal */
   newer: Member | null = null;
-  /** Whether it was told to end. @internal */
-  told = false;
 
-  /** What `managedList` shows. @internal */
-  abstract get shown(): unknown;
   /** Starts the end. @returns true when it has ended on return; else `owner.memberEnded` is called later. @internal */
   abstract end(reason: unknown): boolean;
   /** The finalizer timeout passed: ends it without its consent. @internal */
   abstract expire(timeout: number): void;
 }
+
+/** What an emitter says when it is cut in the middle of something: it was we who cut it. */
+const expectedWhenCut: ReadonlySet<unknown> = new Set([
+  "ABORT_ERR",
+  "ECONNRESET",
+  "EPIPE",
+  "ERR_HTTP2_STREAM_CANCEL",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_PREMATURE_CLOSE",
+]);
 
 /** Whatever can be listened to; Node's emitters and message ports alike. */
 interface Emitter {
@@ -34,7 +44,8 @@ interface Emitter {
 export class Resource extends Member {
   readonly value: unknown;
   readonly kind: ResourceKind;
-  #listener: (() => void) | null = null;
+  /** The listener of the close event, or what stops the kind's own watching. */
+  #watcher: (() => void) | null = null;
 
   constructor(value: unknown, kind: ResourceKind) {
     super();
@@ -42,40 +53,66 @@ export class Resource extends Member {
     this.kind = kind;
   }
 
-  override get shown(): unknown {
-    return this.value;
+  /** Whether it may end without our hearing of it, so that one has to look. */
+  get isQuiet(): boolean {
+    const { kind } = this;
+    return kind.isClosed !== undefined && kind.closeEvent === undefined && kind.watch === undefined;
   }
 
-  /** Listens for the end. The listener may be shared by resources whose emitter is its `this`. */
-  watch(shared: () => void): void {
-    const event = this.kind.closeEvent;
-    if (event === undefined) return;
-    this.#listener = this.kind.sharesListener === true ? shared : (): void => this.owner?.memberEnded(this);
-    (this.value as Emitter).on(event, this.#listener);
+  get isClosed(): boolean {
+    return this.kind.isClosed?.(this.value) === true;
+  }
+
+  /** It ended: it leaves its custodian. */
+  leave(): void {
+    this.owner?.memberEnded(this);
+  }
+
+  /** Listens for the end. */
+  watch(): void {
+    const { closeEvent } = this.kind;
+    if (closeEvent !== undefined) {
+      this.#watcher = (): void => this.leave();
+      (this.value as Emitter).on(closeEvent, this.#watcher);
+    } else if (this.kind.watch !== undefined) {
+      this.#watcher = this.kind.watch(this.value, () => this.leave());
+    }
   }
 
   unwatch(): void {
-    if (this.#listener === null || this.kind.closeEvent === undefined) return;
-    (this.value as Emitter).off(this.kind.closeEvent, this.#listener);
-    this.#listener = null;
+    const watcher = this.#watcher;
+    if (watcher === null) return;
+    this.#watcher = null;
+    const { closeEvent } = this.kind;
+    if (closeEvent === undefined) watcher();
+    else (this.value as Emitter).off(closeEvent, watcher);
   }
 
   override end(reason: unknown): boolean {
+    if (this.#watcher !== null) this.#hearErrors();
     const result = this.kind.shutDown(this.value, reason);
     if (isThenable(result)) {
       this.unwatch();
       result.then(
-        () => this.owner?.memberEnded(this),
+        () => this.leave(),
         (error: unknown) => this.owner?.memberFailed(this, error),
       );
       return false;
     }
-    return this.kind.closeEvent === undefined || this.kind.isClosed?.(this.value) === true;
+    return this.kind.closeEvent === undefined || this.kind.endsAtOnce === true || this.isClosed;
   }
 
   override expire(timeout: number): void {
-    if (this.kind.isClosed?.(this.value) === true) return;
-    this.owner?.fail(new FinalizerTimeoutError(`a ${this.kind.name}`, timeout));
+    if (this.isClosed) return;
+    this.owner?.fail(new FinalizerTimeoutError(`the ${this.kind.name}`, timeout));
     this.kind.force?.(this.value);
+  }
+
+  /** An 'error' that nobody listens for ends the process. While we close something, it is an error of the shutdown. */
+  #hearErrors(): void {
+    if (!(this.value instanceof EventEmitter) || this.value.listenerCount("error") > 0) return;
+    this.value.on("error", (error: NodeJS.ErrnoException) => {
+      if (!expectedWhenCut.has(error.code)) this.owner?.fail(error);
+    });
   }
 }

@@ -6,9 +6,8 @@
 import { size } from "../core/units.ts";
 import type { Size } from "../core/units.ts";
 import type { Timer } from "../timers/timer.ts";
-import { checkCustodian } from "./custodian.ts";
+import { checkCustodian, isCustodian } from "./custodian.ts";
 import type { Custodian } from "./custodian.ts";
-import { isCustodian } from "./custodian.ts";
 
 const samplingInterval = 100;
 

@@ -1,21 +1,27 @@
 /**
  * What a custodian can own, and how each kind is shut down. One row a kind; the first that matches counts.
  *
- * Modules that a program may never load (http2, worker_threads, child_process) are recognised by their methods, so that
- * owning a socket does not load them.
+ * Modules that a program may never load (http2, worker_threads, child_process, web streams) are recognised by their
+ * methods, so that owning a socket does not load them.
  */
-import { Server } from "node:net";
-import { Stream } from "node:stream";
+import { Server, Socket } from "node:net";
+import { Duplex, Stream, finished } from "node:stream";
+import { isTimer } from "../timers/timer.ts";
+import type { Timer } from "../timers/timer.ts";
+import { endConnections, speaksHttp, watchConnections } from "./server-connections.ts";
+import { abortReason } from "./shut-down-error.ts";
 
 /** How one kind of resource is shut down, and how one sees that it has ended. */
 export interface ResourceKind<T = unknown> {
   readonly name: string;
-  /** Starts the end. A promise is waited for; otherwise `closeEvent` is, and without one the resource has ended. */
+  /** Starts the end. A promise is waited for; else it has ended when it says so, or now if it can say nothing. */
   shutDown(value: T, reason: unknown): unknown;
   /** The event that says it has ended, by itself or because of us. */
   readonly closeEvent?: string;
-  /** Whether the event's listener gets the resource as its `this`, so that one function serves all of a custodian. */
-  readonly sharesListener?: boolean;
+  /** Where there is no such event: calls `ended` when it ends by itself. @returns how to stop watching */
+  watch?(value: T, ended: () => void): () => void;
+  /** Whether it has ended when `shutDown` returns, so that the event is not waited for. */
+  readonly endsAtOnce?: boolean;
   /** Whether it has ended already. */
   isClosed?(value: T): boolean;
   /** At the finalizer timeout: ends it without its consent. */
@@ -26,17 +32,28 @@ interface Row extends ResourceKind {
   is(value: object): boolean;
 }
 
-/** Erases the type that `is` has proved. */
-function row<T>(is: (value: object) => boolean, kind: ResourceKind<T>): Row {
-  return { ...kind, is } as Row;
+/** Erases the type that `is` has proved. Every row gets every property, so that all have one shape. */
+function row<T>(name: string, is: (value: object) => boolean, kind: Omit<ResourceKind<T>, "name">): Row {
+  const { shutDown, closeEvent, watch, endsAtOnce, isClosed, force } = kind;
+  return { name, shutDown, closeEvent, watch, endsAtOnce, isClosed, force, is } as Row;
 }
 
-function has(...names: string[]): (value: object) => boolean {
+function has(...names: PropertyKey[]): (value: object) => boolean {
   return (value) => names.every((name) => name in value);
 }
 
 interface Closable {
   close(): unknown;
+}
+
+interface Destroyable {
+  closed?: boolean;
+  destroy(): unknown;
+}
+
+interface Session extends Destroyable {
+  destroyed: boolean;
+  once(event: "close", listener: () => void): unknown;
 }
 
 interface Process {
@@ -46,112 +63,197 @@ interface Process {
   kill(signal: string): boolean;
 }
 
-interface Destroyable {
-  closed?: boolean;
-  destroy(): unknown;
-}
+const destroy = (value: Destroyable): void => void value.destroy();
+const close = (value: Closable): unknown => value.close();
 
 const rows: readonly Row[] = [
-  row<Destroyable>((value) => value instanceof Stream, {
-    name: "stream",
-    shutDown: (stream) => void stream.destroy(),
+  row<Destroyable>("socket", (value) => value instanceof Socket, {
+    shutDown: destroy,
     closeEvent: "close",
-    sharesListener: true,
+    isClosed: (socket) => socket.closed === true,
+  }),
+  row<Destroyable>("http2 stream", (value) => value instanceof Duplex && "rstCode" in value, {
+    shutDown: destroy,
+    closeEvent: "close",
+    // Its own `closed` is true from the moment a close was asked for; the one it hides tells the truth.
+    isClosed: (stream) => Reflect.get(Duplex.prototype, "closed", stream),
+  }),
+  row<Destroyable & NodeJS.ReadableStream>("stream without 'close'", isSilentStream, {
+    shutDown: destroy,
+    watch: (stream, ended) => finished(stream, { error: false }, ended),
     isClosed: (stream) => stream.closed === true,
   }),
-  row<Server & { closeAllConnections?(): void }>((value) => value instanceof Server, {
-    name: "server",
-    // The listener is gone when close returns; connections of plain servers belong to their own custodians.
-    shutDown(server) {
-      if (server.listening) server.close();
-      server.closeAllConnections?.();
+  row<Destroyable>("stream", (value) => value instanceof Stream && "destroy" in value, {
+    shutDown: destroy,
+    closeEvent: "close",
+    isClosed: (stream) => stream.closed === true,
+  }),
+  row<Server>("HTTP server", (value) => value instanceof Server && speaksHttp(value), {
+    shutDown: endConnections,
+    watch: watchConnections,
+  }),
+  row<Server>("server", (value) => value instanceof Server, {
+    shutDown: close,
+    closeEvent: "close",
+    // The listener is gone; connections of plain servers belong to custodians of their own.
+    endsAtOnce: true,
+  }),
+  row<Session>("http2 session", has("goaway", "destroy", "settings"), {
+    shutDown(session) {
+      // It calls itself closed before its socket is.
+      const closed = new Promise<void>((resolve) => session.once("close", resolve));
+      session.destroy();
+      return closed;
     },
     closeEvent: "close",
-    isClosed: (server) => !server.listening,
+    isClosed: (session) => session.destroyed,
   }),
-  row<Destroyable>(has("goaway", "destroy", "settings"), {
-    name: "http2 session",
-    shutDown: (session) => void session.destroy(),
-    closeEvent: "close",
-    isClosed: (session) => session.closed === true && "destroyed" in session && session.destroyed === true,
-  }),
-  row<Process>(has("kill", "spawnfile", "stdio"), {
-    name: "child process",
+  row<Process>("child process", has("kill", "spawnfile", "stdio"), {
     shutDown: (child) => void child.kill("SIGTERM"),
     closeEvent: "exit",
     isClosed: (child) => child.pid === undefined || child.exitCode !== null || child.signalCode !== null,
     force: (child) => void child.kill("SIGKILL"),
   }),
-  row<{ threadId: number; terminate(): Promise<number> }>(has("terminate", "threadId", "postMessage"), {
-    name: "worker",
+  row<{ threadId: number; terminate(): Promise<number> }>("worker", has("terminate", "threadId", "postMessage"), {
     shutDown: (worker) => worker.terminate(),
     closeEvent: "exit",
     isClosed: (worker) => worker.threadId === -1,
   }),
-  row<Closable & { fd: number }>(has("fd", "readFile", "close"), {
-    name: "file handle",
-    shutDown: (file) => file.close(),
+  row<Closable & { fd: number }>("file handle", has("fd", "readFile", "close"), {
+    shutDown: close,
     closeEvent: "close",
     isClosed: (file) => file.fd === -1,
   }),
-  row<Closable>(has("addMembership", "close"), {
-    name: "datagram socket",
-    shutDown: (socket) => void socket.close(),
+  row<Closable & { address(): unknown }>("datagram socket", has("addMembership", "address", "close"), {
+    shutDown: close,
     closeEvent: "close",
+    isClosed: isClosedDatagramSocket,
   }),
-  row<Closable>((value) => value instanceof MessagePort, {
-    name: "message port",
-    shutDown: (port) => void port.close(),
+  row<Closable>("message port", has("postMessage", "start", "close", "on"), {
+    shutDown: close,
     closeEvent: "close",
+    // One that is closed already closes without a word.
+    endsAtOnce: true,
   }),
-  row<Closable>((value) => value instanceof BroadcastChannel, {
-    name: "broadcast channel",
-    shutDown: (channel) => void channel.close(),
-  }),
-  row<AbortController>((value) => value instanceof AbortController, {
-    name: "abort controller",
-    shutDown: (controller, reason) => controller.abort(reason),
+  row<Closable>("broadcast channel", has("postMessage", "close", "name"), { shutDown: close }),
+  row<AbortController>("abort controller", has("abort", "signal"), {
+    shutDown: (controller, reason) => controller.abort(abortReason(reason)),
+    watch(controller, ended) {
+      controller.signal.addEventListener("abort", ended);
+      return () => controller.signal.removeEventListener("abort", ended);
+    },
     isClosed: (controller) => controller.signal.aborted,
   }),
-  row<ReadableStream>((value) => value instanceof ReadableStream, {
-    name: "readable web stream",
-    shutDown: (stream, reason) => stream.cancel(reason),
+  row<ReadableStream>("readable web stream", has("getReader", "cancel", "tee"), {
+    shutDown: (stream, reason) => stream.cancel(abortReason(reason)),
+    watch: watchWebStream,
   }),
-  row<WritableStream>((value) => value instanceof WritableStream, {
-    name: "writable web stream",
-    shutDown: (stream, reason) => stream.abort(reason),
+  row<WritableStream>("writable web stream", has("getWriter", "abort", "close"), {
+    shutDown: (stream, reason) => stream.abort(abortReason(reason)),
+    watch: watchWebStream,
   }),
-  row<AsyncDisposable>(has(Symbol.asyncDispose as unknown as string), {
-    name: "async disposable",
-    shutDown: (disposable) => disposable[Symbol.asyncDispose](),
+  row<ReadableStreamDefaultReader>("web stream reader", has("releaseLock", "cancel", "closed"), {
+    shutDown: (reader, reason) => reader.cancel(abortReason(reason)),
+    watch: watchWebLock,
   }),
-  row<Disposable>(has(Symbol.dispose as unknown as string), {
-    name: "disposable",
-    shutDown: (disposable) => disposable[Symbol.dispose](),
+  row<WritableStreamDefaultWriter>("web stream writer", has("releaseLock", "abort", "closed"), {
+    shutDown: (writer, reason) => writer.abort(abortReason(reason)),
+    watch: watchWebLock,
   }),
-  // File system watchers, directories and line readers: closed, and (but for directories) say so by an event.
-  row<Closable>(has("close", "on"), {
-    name: "watcher",
-    shutDown: (watcher) => watcher.close(),
+  row<Closable & { closed: boolean }>("line reader", has("close", "setPrompt", "line", "on"), {
+    shutDown: close,
     closeEvent: "close",
+    isClosed: (reader) => reader.closed,
   }),
-  row<Closable>(has("close", "read", "path"), {
-    name: "directory",
-    shutDown: (directory) => directory.close(),
+  row<Closable>("file system watcher", has("close", "start", "ref", "on"), {
+    shutDown: close,
+    closeEvent: "close",
+    endsAtOnce: true,
+  }),
+  row<Closable>("directory", has("close", "readSync", "path"), { shutDown: closeDirectory }),
+  row<Disposable>("Node timer", has("hasRef", "_destroyed", Symbol.dispose), {
+    shutDown: (timer) => timer[Symbol.dispose](),
+    isClosed: (timer) => Reflect.get(timer, "_destroyed") === true,
+  }),
+  row<Timer>("timer", isTimer, {
+    shutDown: (timer) => void timer.cancel(),
+    isClosed: (timer) => !timer.active,
+  }),
+  row<AsyncDisposable>("async disposable", has(Symbol.asyncDispose), {
+    shutDown: (disposable) => disposable[Symbol.asyncDispose](),
+    isClosed: isDisposed,
+  }),
+  row<Disposable>("disposable", has(Symbol.dispose), {
+    shutDown: (disposable) => disposable[Symbol.dispose](),
+    isClosed: isDisposed,
+  }),
+  row<Closable & { terminate?(): unknown }>("emitter of 'close'", has("close", "on", "off"), {
+    shutDown: close,
+    closeEvent: "close",
+    // A WebSocket of `ws` waits for its peer.
+    force: (emitter) => void emitter.terminate?.(),
   }),
 ];
 
-/** Timers leave their custodian when they fire; shut down, they are cancelled. */
+/** The timers of `custodian.setTimeout`: they leave when they fire. */
 export const timerKind: ResourceKind = {
   name: "timer",
-  shutDown: (timer) => void (timer as { cancel(): boolean }).cancel(),
+  shutDown: (timer) => void (timer as Timer).cancel(),
+};
+
+export const deferredKind: ResourceKind = {
+  name: "deferred function",
+  shutDown: (fn, reason) => (fn as (reason: unknown) => unknown)(reason),
 };
 
 /** The kind of a value, or undefined where a custodian does not know how to shut it down. */
 export function kindOf(value: unknown): ResourceKind | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  return rows.find((candidate) => candidate.is(value));
+  for (const kind of rows) if (kind.is(value)) return kind;
+  return undefined;
 }
 
 /** The kinds in the order in which they are tried, for the documentation. */
 export const kindNames: readonly string[] = rows.map((kind) => kind.name);
+
+/** Whether a stream was made with `emitClose: false`. Streams tell nobody but their own state. */
+function isSilentStream(value: object): boolean {
+  if (!(value instanceof Stream)) return false;
+  const { _readableState: readable, _writableState: writable } = value as {
+    _readableState?: { emitClose?: boolean };
+    _writableState?: { emitClose?: boolean };
+  };
+  return (readable ?? writable)?.emitClose === false;
+}
+
+function isClosedDatagramSocket(socket: { address(): unknown }): boolean {
+  try {
+    socket.address();
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ERR_SOCKET_DGRAM_NOT_RUNNING";
+  }
+}
+
+/** Iterating over a directory closes it, and it cannot be asked whether it is closed. */
+async function closeDirectory(directory: Closable): Promise<void> {
+  try {
+    await directory.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_DIR_CLOSED") throw error;
+  }
+}
+
+/** `finished` sees the end of a web stream without locking it. */
+function watchWebStream(stream: ReadableStream | WritableStream, ended: () => void): () => void {
+  return finished(stream as unknown as NodeJS.ReadableStream, ended);
+}
+
+function watchWebLock(lock: { closed: Promise<unknown> }, ended: () => void): () => void {
+  lock.closed.then(ended, ended);
+  return () => {};
+}
+
+function isDisposed(disposable: object): boolean {
+  return "disposed" in disposable && disposable.disposed === true;
+}

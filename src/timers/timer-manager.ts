@@ -1,10 +1,10 @@
 /**
  * A timer manager: one wheel, one clock, and at most one wake-up of the clock for all of its timers.
  */
-import { checkClock, checkFunction, checkOptions, optional } from "../core/options.ts";
+import { checkBoolean, checkClock, checkFunction, checkOptions, optional } from "../core/options.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Clock, Wakeup } from "../core/clock.ts";
-import { ArgumentTypeError, ManagerDisposedError } from "../core/errors.ts";
+import { ArgumentRangeError, ArgumentTypeError, ManagerDisposedError } from "../core/errors.ts";
 import { isThenable, report, warn } from "../core/report.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
@@ -62,7 +62,7 @@ export class TimerManager {
       checkFunction<(error: Error, timer: Timer<unknown>) => unknown>,
       (error) => warn(error, "PortreeveTimerWarning"),
     );
-    this.#forgiving = given.forgiving === true;
+    this.#forgiving = optional(given.forgiving, "options.forgiving", checkBoolean, false);
     this.#wheel = new TimingWheel(resolution, this.clock.now());
   }
 
@@ -89,7 +89,7 @@ export class TimerManager {
     const now = this.clock.now();
     const timer = new Timer(this, now + delay, action, subject as Subject);
     this.#wheel.add(timer, now);
-    this.#arm(now);
+    if (this.#wheel.timeFor(timer) < this.#wakeAt) this.#arm(now, now);
     return timer;
   }
 
@@ -102,7 +102,7 @@ export class TimerManager {
     if (timer.due === ended) return false;
     const now = this.clock.now();
     this.#wheel.move(timer, at, now);
-    this.#arm(now);
+    if (this.#wheel.timeFor(timer) < this.#wakeAt) this.#arm(now, now);
     return true;
   }
 
@@ -121,16 +121,20 @@ export class TimerManager {
     this.#wakeAt = Infinity;
   }
 
-  /** Makes sure that a wake-up comes no later than the wheel needs it. A wake-up that turns out too early is harmless. */
-  #arm(now: number, least = 0): void {
+  /**
+   * Makes sure that a wake-up comes no later than the wheel needs it. One that turns out too early is harmless, and so
+   * none is taken back when a timer is cancelled or moves to later. What has been overdue for long counts as overdue
+   * since `since`.
+   */
+  #arm(now: number, since: number): void {
     if (this.#ticking) return;
     const next = this.#wheel.nextTime();
-    if (next === Infinity) return;
-    const at = Math.max(next, now + least);
+    if (next >= this.#wakeAt) return;
+    const at = Math.max(next, since);
     if (at >= this.#wakeAt) return;
     if (this.#wakeAt !== Infinity) this.clock.cancelWakeup(this.#wakeup);
     this.#wakeAt = at;
-    this.#wakeup = this.clock.wakeAfter(at - now, this.#wake);
+    this.#wakeup = this.clock.wakeAfter(Math.max(0, at - now), this.#wake);
   }
 
   #tick(): void {
@@ -143,8 +147,9 @@ export class TimerManager {
     } finally {
       this.#ticking = false;
     }
-    // After a grant what is still overdue waits for a wake-up of its own, and so for a round of I/O.
-    this.#arm(this.clock.now(), grant > 0 ? 1 : 0);
+    // What fell due while our actions ran is late by our doing, too: lateness counts from the beginning of this tick.
+    // After a grant, what is still overdue waits for a wake-up of its own, and so for a round of I/O.
+    this.#arm(this.clock.now(), grant > 0 ? now + 1 : now);
   }
 
   /** The milliseconds to add to what is due now, because we were late and not the client. */
@@ -173,7 +178,10 @@ export class TimerManager {
 
 function checkResolution(value: unknown, path: string): number {
   const resolution = duration(value, path, { finite: true });
-  return Math.max(smallestResolution, resolution);
+  if (resolution < smallestResolution) {
+    throw new ArgumentRangeError(path, `a duration of ${smallestResolution} ms or more`, value);
+  }
+  return resolution;
 }
 
 export function isTimerManager(value: unknown): value is TimerManager {

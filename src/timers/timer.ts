@@ -5,7 +5,7 @@ import { systemClock } from "../core/clock.ts";
 import { checkFunction } from "../core/options.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
-import { ended, unfiled } from "./timing-wheel.ts";
+import { ended } from "./timing-wheel.ts";
 import type { WheelEntry } from "./timing-wheel.ts";
 import type { TimerManager } from "./timer-manager.ts";
 
@@ -38,7 +38,7 @@ export class Timer<Subject = undefined> implements WheelEntry {
   /** @internal */
   constructor(manager: TimerManager, at: number, action: TimerAction<Subject>, subject: Subject) {
     this.at = at;
-    this.due = unfiled;
+    this.due = ended;
     this.manager = manager;
     this.previous = null;
     this.next = null;

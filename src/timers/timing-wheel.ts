@@ -13,64 +13,67 @@
  * The wheel knows no clock and runs no action. Its cost is counted in `work`.
  */
 
-const bits = 8;
-const slotsPerLevel = 2 ** bits;
+const digitBits = 8;
+const slotsPerLevel = 1 << digitBits;
 const levels = 4;
-const wordsPerLevel = slotsPerLevel / 32;
-/** Beyond the last level: looked through when the cursor's top digit wraps (every 497 days at 10 ms). */
-const farSlot = levels * slotsPerLevel;
-/** Already past when filed: due at the next advance, whatever the time. */
-const overdueSlot = farSlot + 1;
-/** The overdue entries of the advance that is under way. */
-const runningSlot = farSlot + 2;
+/** Ticks are counted from the start of a turn (124 days at 10 ms), which keeps them small integers in every engine. */
+const ticksPerTurn = 2 ** 30;
 
-/** Values of `WheelEntry.due` for entries in no numbered slot; all negative. */
-/** In no slot: not filed yet, or the deadline is Infinity. */
-export const unfiled = -1;
-/** Fired or cancelled, for good. */
-export const ended = -2;
-const far = -3;
-const overdue = -4;
-const running = -5;
+/** Numbered slots come first, then the lists that no tick numbers. */
+const numberedSlots = levels * slotsPerLevel;
+/** Beyond this turn: filed again when the next begins. */
+const farSlot = numberedSlots;
+/** The deadline is Infinity. */
+const neverSlot = numberedSlots + 1;
+/** Already past when filed: due at the next advance, whatever the time. */
+const overdueSlot = numberedSlots + 2;
+/** The entries of the slot that is coming up. */
+const runningSlot = numberedSlots + 3;
+const allSlots = numberedSlots + 4;
+const noSlot = -1;
+
+/** The value of `WheelEntry.due` for an entry in no slot: not added yet, or fired or cancelled, for good. */
+export const ended = -1;
 
 /** Something with a deadline, which the wheel links into a slot. It belongs to whoever made it; the wheel writes the rest. */
 export interface WheelEntry {
   /** The deadline, in the clock's milliseconds. */
   at: number;
-  /** The tick at which its slot comes up, or one of the values above. It tells the slot, too. */
+  /** The tick at which its slot comes up, which tells the slot, too; `~slot` in a slot without a number; or `ended`. */
   due: number;
   previous: WheelEntry | null;
   next: WheelEntry | null;
 }
 
-/** What the wheel did since it was made: entries filed, taken out or looked at, and slots looked at. */
+/** What the wheel did since it was made: entries filed, taken out or looked at, and slots that came up. */
 export interface WheelWork {
   entries: number;
   slots: number;
 }
 
-/** Keeps a number that is a small integer in the engine's unboxed form; divisions make boxed ones. */
-function asSmallInteger(tick: number): number {
-  return tick < 2 ** 31 ? tick | 0 : tick;
+/** The position of the lowest bit that is set. */
+function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
 }
 
 export class TimingWheel {
   /** Milliseconds a tick. */
   readonly resolution: number;
   readonly work: WheelWork = { entries: 0, slots: 0 };
-  /** The time of tick 0. */
-  readonly origin: number;
-  /** Every tick up to this one has come up. */
+  /** The time at which this turn began: that of its tick 0. */
+  #origin: number;
+  /** Every tick of this turn up to this one has come up. No slot in use stands for it or an earlier one. */
   #cursor = 0;
-  /** The entries that wait, those with an infinite deadline included. */
+  /** The entries that wait. */
   #size = 0;
-  readonly #heads: (WheelEntry | null)[] = Array.from({ length: runningSlot + 1 }, () => null);
-  /** One bit a slot, so that the next slot in use is found without walking the empty ones. */
-  readonly #occupied: Int32Array = new Int32Array(levels * wordsPerLevel);
+  readonly #first: (WheelEntry | null)[] = Array.from({ length: allSlots }, () => null);
+  /** One bit a numbered slot in use, and one bit a word that is not 0, so that empty slots are never walked. */
+  readonly #occupied: Int32Array = new Int32Array(numberedSlots / 32);
+  #occupiedWords = 0;
 
   constructor(resolution: number, now: number) {
     this.resolution = resolution;
-    this.origin = now;
+    this.#origin = now;
   }
 
   get size(): number {
@@ -79,15 +82,17 @@ export class TimingWheel {
 
   /** Files a new entry. */
   add(entry: WheelEntry, now: number): void {
-    if (this.#nextSlot() === unfiled) this.#cursor = Math.floor((now - this.origin) / this.resolution);
+    if (this.#occupiedWords === 0 && this.#first[farSlot] === null) this.#moveCursor(this.#tickAt(now));
     this.#size++;
     this.#file(entry, now);
   }
 
-  /** Takes an entry out for good. */
+  /** Takes an entry out for good, and forgets its neighbours: a timer that someone keeps must keep no other alive. */
   remove(entry: WheelEntry): void {
     this.#unlink(entry);
     entry.due = ended;
+    entry.previous = null;
+    entry.next = null;
     this.#size--;
   }
 
@@ -96,22 +101,26 @@ export class TimingWheel {
    * of the entry but `due`, because the deadline itself is a cache line further away.
    */
   staysFiled(entry: WheelEntry, at: number): boolean {
-    return entry.due >= 0 && at - this.origin >= entry.due * this.resolution;
+    return entry.due >= 0 && at - this.#origin >= entry.due * this.resolution;
   }
 
-  /** Moves a waiting entry's deadline: one write where it stays filed, else it is filed again. O(1). */
+  /** Moves a waiting entry's deadline where it does not stay filed. O(1). */
   move(entry: WheelEntry, at: number, now: number): void {
-    entry.at = at;
-    if (at > now && entry.due >= 0 && this.#tickOf(at) >= entry.due) return;
     this.#unlink(entry);
+    entry.at = at;
     this.#file(entry, now);
   }
 
-  /** When the wheel next needs to advance: the time a slot in use comes up, or Infinity. Never later than a deadline plus one resolution. */
+  /** When the wheel needs to advance for this entry, or for an earlier one. */
+  timeFor(entry: WheelEntry): number {
+    return entry.due >= 0 ? this.#timeOf(entry.due) : this.nextTime();
+  }
+
+  /** When the wheel next needs to advance: the time at which a slot in use comes up, or Infinity; -Infinity for at once. */
   nextTime(): number {
-    if (this.#heads[overdueSlot] !== null) return -Infinity;
+    if (this.#first[overdueSlot] !== null) return -Infinity;
     const slot = this.#nextSlot();
-    return slot === unfiled ? Infinity : this.origin + this.#comesUp(slot) * this.resolution;
+    return slot === noSlot ? Infinity : this.#timeOf(this.#tickOf(slot));
   }
 
   /**
@@ -119,37 +128,35 @@ export class TimingWheel {
    * unless `due` gives back a new deadline for it. `due` may add, move and remove any entry.
    */
   advance(now: number, due: (entry: WheelEntry) => number | undefined): void {
-    this.#come(overdueSlot, now, due);
-    const target = Math.floor((now - this.origin) / this.resolution);
-    for (let slot = this.#nextSlot(); slot !== unfiled; slot = this.#nextSlot()) {
-      const tick = this.#comesUp(slot);
-      if (tick > target) break;
-      this.#cursor = tick;
-      this.#come(slot, now, due);
+    this.#comeUp(overdueSlot, now, due);
+    for (let slot = this.#nextSlot(); slot !== noSlot; slot = this.#nextSlot()) {
+      const tick = this.#tickOf(slot);
+      if (this.#timeOf(tick) > now) break;
+      this.#moveCursor(tick);
+      this.#comeUp(slot, now, due);
     }
-    if (target > this.#cursor) this.#cursor = target;
+    this.#moveCursor(this.#tickAt(now));
   }
 
-  /** Forgets every entry. */
+  /** Takes every entry out. */
   clear(): void {
-    for (let slot = 0; slot < this.#heads.length; slot++) {
-      for (let entry = this.#heads[slot] ?? null; entry !== null; entry = this.#heads[slot] ?? null) this.remove(entry);
+    for (let slot = 0; slot < allSlots; slot++) {
+      for (let entry = this.#first[slot] ?? null; entry !== null; entry = this.#first[slot] ?? null) this.remove(entry);
     }
-    this.#size = 0;
   }
 
   /**
    * A slot comes up: due entries leave, the others are filed where they now belong. The entries are set apart first,
    * because `due` runs user code, which may move any of them and file others into the same slot.
    */
-  #come(slot: number, now: number, due: (entry: WheelEntry) => number | undefined): void {
+  #comeUp(slot: number, now: number, due: (entry: WheelEntry) => number | undefined): void {
     this.work.slots++;
-    const first = this.#heads[slot] ?? null;
-    this.#heads[slot] = null;
+    const first = this.#first[slot] ?? null;
+    this.#first[slot] = null;
     this.#mark(slot, false);
-    this.#heads[runningSlot] = first;
-    for (let entry = first; entry !== null; entry = entry.next) entry.due = running;
-    for (let entry = first; entry !== null; entry = this.#heads[runningSlot] ?? null) {
+    this.#first[runningSlot] = first;
+    for (let entry = first; entry !== null; entry = entry.next) entry.due = ~runningSlot;
+    for (let entry = first; entry !== null; entry = this.#first[runningSlot] ?? null) {
       if (entry.at > now) {
         this.#unlink(entry);
         this.#file(entry, now);
@@ -163,75 +170,96 @@ export class TimingWheel {
     }
   }
 
-  #tickOf(at: number): number {
-    return Math.ceil((at - this.origin) / this.resolution);
+  #timeOf(tick: number): number {
+    return this.#origin + tick * this.resolution;
+  }
+
+  /** The last tick that is not after `now`. The division may be rounded up to the next one. */
+  #tickAt(now: number): number {
+    const tick = Math.floor((now - this.#origin) / this.resolution);
+    return this.#timeOf(tick) > now ? tick - 1 : tick;
+  }
+
+  /** Moves the cursor forward to a tick before any slot in use, or of the slot that is coming up. */
+  #moveCursor(tick: number): void {
+    if (tick <= this.#cursor) return;
+    const turns = Math.floor(tick / ticksPerTurn);
+    if (turns > 0) this.#origin += turns * ticksPerTurn * this.resolution;
+    this.#cursor = (tick - turns * ticksPerTurn) | 0;
   }
 
   #file(entry: WheelEntry, now: number): void {
     this.work.entries++;
-    entry.previous = null;
-    entry.next = null;
-    if (entry.at === Infinity) {
-      entry.due = unfiled;
-      return;
+    const { at } = entry;
+    const tick = Math.max(Math.ceil((at - this.#origin) / this.resolution), this.#cursor + 1);
+    if (at > now && tick < ticksPerTurn) {
+      const shift = this.#shiftOf(tick | 0);
+      entry.due = (tick >> shift) << shift;
+      this.#link(entry, this.#slotOf(tick | 0, shift));
+    } else {
+      const slot = at <= now ? overdueSlot : at === Infinity ? neverSlot : farSlot;
+      entry.due = ~slot;
+      this.#link(entry, slot);
     }
-    const slot = entry.at <= now ? overdueSlot : this.#slotOf(Math.max(this.#tickOf(entry.at), this.#cursor + 1));
-    entry.due = slot < farSlot ? asSmallInteger(this.#comesUp(slot)) : slot === farSlot ? far : overdue;
-    const head = this.#heads[slot] ?? null;
-    this.#heads[slot] = entry;
-    entry.next = head;
-    if (head !== null) head.previous = entry;
-    else this.#mark(slot, true);
   }
 
-  /** The slot of a tick ahead of the cursor; the same for the first tick of a slot as for the others. Divisions rather than shifts: ticks pass 2^31 after 248 days. */
-  #slotOf(tick: number): number {
-    let digits = tick;
-    let cursor = this.#cursor;
-    for (let level = 0; level < levels; level++) {
-      const upper = Math.floor(digits / slotsPerLevel);
-      const cursorUpper = Math.floor(cursor / slotsPerLevel);
-      if (upper === cursorUpper) return (level * slotsPerLevel + (digits - upper * slotsPerLevel)) | 0;
-      digits = upper;
-      cursor = cursorUpper;
-    }
-    return farSlot;
+  /** How many bits a tick ahead of the cursor is shifted by to give the digit that it is filed by. */
+  #shiftOf(tick: number): number {
+    return (31 - Math.clz32(tick ^ this.#cursor)) & -digitBits;
+  }
+
+  /** The slot for the ticks with this digit: 256 slots a level, and 8 bits of shift a level. */
+  #slotOf(tick: number, shift: number): number {
+    return shift * (slotsPerLevel / digitBits) + ((tick >> shift) & (slotsPerLevel - 1));
   }
 
   /** The tick at which a slot comes up: the first of those it stands for. */
-  #comesUp(slot: number): number {
-    if (slot === farSlot) return (Math.floor(this.#cursor / slotsPerLevel ** levels) + 1) * slotsPerLevel ** levels;
-    const level = slot >> bits;
-    const span = slotsPerLevel ** level;
-    const turn = span * slotsPerLevel;
-    return Math.floor(this.#cursor / turn) * turn + (slot & (slotsPerLevel - 1)) * span;
+  #tickOf(slot: number): number {
+    if (slot === farSlot) return ticksPerTurn;
+    const shift = (slot >> digitBits) * digitBits;
+    const above = shift + digitBits;
+    // A shift by 32 is a shift by 0: the digits above the last level are all 0.
+    const upper = above < 32 ? (this.#cursor >> above) << above : 0;
+    return upper | ((slot & (slotsPerLevel - 1)) << shift);
   }
 
-  /** The slot in use that comes up first, or `unfiled`. Lower levels come up before higher ones. */
+  /** The slot in use that comes up first, or `noSlot`. Lower levels come up before higher ones. */
   #nextSlot(): number {
-    for (let word = 0; word < this.#occupied.length; word++) {
-      const set = this.#occupied[word] ?? 0;
-      if (set !== 0) return word * 32 + 31 - Math.clz32(set & -set);
-    }
-    return this.#heads[farSlot] === null ? unfiled : farSlot;
+    if (this.#occupiedWords === 0) return this.#first[farSlot] === null ? noSlot : farSlot;
+    const word = lowestBit(this.#occupiedWords);
+    return word * 32 + lowestBit(this.#occupied[word] ?? 0);
+  }
+
+  #link(entry: WheelEntry, slot: number): void {
+    const second = this.#first[slot] ?? null;
+    entry.previous = null;
+    entry.next = second;
+    this.#first[slot] = entry;
+    if (second === null) this.#mark(slot, true);
+    else second.previous = entry;
   }
 
   #unlink(entry: WheelEntry): void {
     this.work.entries++;
     const { due, previous, next } = entry;
-    if (due === unfiled) return;
     if (next !== null) next.previous = previous;
-    if (previous !== null) previous.next = next;
-    else {
-      const slot = due >= 0 ? this.#slotOf(due) : due === far ? farSlot : due === overdue ? overdueSlot : runningSlot;
-      this.#heads[slot] = next;
-      if (next === null) this.#mark(slot, false);
+    if (previous !== null) {
+      previous.next = next;
+      return;
     }
+    const slot = due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
+    this.#first[slot] = next;
+    if (next === null) this.#mark(slot, false);
   }
 
+  /** Notes whether a numbered slot is in use. */
   #mark(slot: number, used: boolean): void {
-    if (slot >= farSlot) return;
-    const word = this.#occupied[slot >> 5] ?? 0;
-    this.#occupied[slot >> 5] = used ? word | (1 << (slot & 31)) : word & ~(1 << (slot & 31));
+    if (slot >= numberedSlots) return;
+    const word = slot >> 5;
+    const bit = 1 << (slot & 31);
+    const bits = this.#occupied[word] ?? 0;
+    const marked = used ? bits | bit : bits & ~bit;
+    this.#occupied[word] = marked;
+    this.#occupiedWords = marked === 0 ? this.#occupiedWords & ~(1 << word) : this.#occupiedWords | (1 << word);
   }
 }

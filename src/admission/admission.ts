@@ -1,0 +1,100 @@
+/**
+ * Admission: who is served, who waits, who is refused. Racket's strategy: up to `maxConcurrent` are served, the next
+ * wait until one ends, and when too many wait the next are refused.
+ */
+import type { Socket } from "node:net";
+import { defineChannel } from "../core/channels.ts";
+import { warn } from "../core/report.ts";
+import type { SafetyLimits } from "../limits/safety-limits.ts";
+import type { TimerManager } from "../timers/timer-manager.ts";
+import { descriptorLimit, fitCapacity } from "./descriptors.ts";
+import type { Capacity } from "./descriptors.ts";
+import { Permit } from "./permit.ts";
+import { WaitQueue } from "./wait-queue.ts";
+
+export type RefusalCause = "queue-full" | "wait-timeout" | "draining";
+
+const waitingChannel = defineChannel<{ socket: Socket; waiting: number }>("portreeve.admission.waiting");
+const refusedChannel = defineChannel<{ socket: Socket; cause: RefusalCause }>("portreeve.admission.refused");
+
+/** What becomes of a socket that was accepted. */
+export interface AdmissionOutcome {
+  admitted(socket: Socket, permit: Permit): void;
+  refused(socket: Socket): void;
+}
+
+export class Admission {
+  readonly #capacity: Capacity;
+  readonly #outcome: AdmissionOutcome;
+  readonly #queue: WaitQueue;
+  #served = 0;
+  #closed = false;
+
+  constructor(limits: SafetyLimits, timers: TimerManager, outcome: AdmissionOutcome) {
+    this.#capacity = fitCapacity(limits, descriptorLimit());
+    this.#outcome = outcome;
+    this.#queue = new WaitQueue(timers, limits.waitTimeout);
+    if (limits.maxConcurrent !== Infinity && this.#capacity.maxConcurrent < limits.maxConcurrent) {
+      const { maxConcurrent, maxWaiting } = this.#capacity;
+      warn(
+        new Error(
+          `maxConcurrent is ${limits.maxConcurrent}, but the descriptor limit allows ${maxConcurrent} connections and ` +
+            `${maxWaiting} waiting ones; raise it (ulimit -n) or lower maxConcurrent`,
+        ),
+        "PortreeveLimitWarning",
+      );
+    }
+  }
+
+  /** How many hold a permit. */
+  get served(): number {
+    return this.#served;
+  }
+
+  /** How many wait for one. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /** The most that are served at once: `maxConcurrent`, or less where descriptors are scarce. */
+  get effectiveMaxConcurrent(): number {
+    return this.#capacity.maxConcurrent;
+  }
+
+  /** Decides about a socket, now or when a permit comes back. */
+  request(socket: Socket): void {
+    if (this.#closed) this.#refuse(socket, "draining");
+    else if (this.#served < this.#capacity.maxConcurrent) this.#admit(socket);
+    else if (this.#queue.size >= this.#capacity.maxWaiting) this.#refuse(socket, "queue-full");
+    else {
+      this.#queue.add(
+        socket,
+        () => this.#admit(socket),
+        () => this.#refuse(socket, "wait-timeout"),
+      );
+      if (waitingChannel.hasSubscribers) waitingChannel.publish({ socket, waiting: this.#queue.size });
+    }
+  }
+
+  /** Refuses those who wait and all who come. @returns how many waited */
+  close(): number {
+    this.#closed = true;
+    const waiters = this.#queue.clear();
+    for (const socket of waiters) this.#refuse(socket, "draining");
+    return waiters.length;
+  }
+
+  #admit(socket: Socket): void {
+    this.#served++;
+    const permit = new Permit(() => {
+      this.#served--;
+      if (this.#served < this.#capacity.maxConcurrent) this.#queue.admitNext();
+    });
+    this.#outcome.admitted(socket, permit);
+  }
+
+  #refuse(socket: Socket, cause: RefusalCause): void {
+    if (refusedChannel.hasSubscribers) refusedChannel.publish({ socket, cause });
+    this.#outcome.refused(socket);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The budget of a connection: whether the client takes what is written to it, and keeps sending what it began.
+ *
+ * The manager looks at every live connection a few times a second. Time counts only as it was looked at, at most one
+ * interval a look, so that a pause of our own never counts against a client. A look at a connection with nothing
+ * unsent and nobody waiting costs two property reads.
+ */
+import { handleQueue } from "./handle-queue.ts";
+import { RateMeter } from "../limits/rate.ts";
+import type { SafetyLimits } from "../limits/safety-limits.ts";
+import type { CloseReason } from "./close-reason.ts";
+import type { Connection } from "./connection.ts";
+
+/** How long more than `maxBufferedBytes` may wait without any progress, in milliseconds. */
+const overfullGrace = 5000;
+
+export class Budget {
+  readonly #limits: SafetyLimits;
+  readonly #sendRate: RateMeter;
+  readonly #receiveRate: RateMeter;
+  #sent: number;
+  #queued: number;
+  #received: number;
+  #stalled = 0;
+
+  constructor(connection: Connection, limits: SafetyLimits) {
+    this.#limits = limits;
+    this.#sendRate = new RateMeter(limits.minSendRate);
+    this.#receiveRate = new RateMeter(limits.minReceiveRate);
+    this.#sent = bytesLeft(connection);
+    this.#queued = handleQueue(connection.raw ?? connection.output);
+    this.#received = connection.bytesReceived;
+  }
+
+  /** Looks again after `elapsed` milliseconds. @returns why the connection must end, or null. */
+  look(connection: Connection, elapsed: number): CloseReason | null {
+    return this.#lookAtSending(connection, elapsed) ?? this.#lookAtReceiving(connection, elapsed);
+  }
+
+  #lookAtSending(connection: Connection, elapsed: number): CloseReason | null {
+    const sent = bytesLeft(connection);
+    const queued = handleQueue(connection.raw ?? connection.output);
+    const progress = Math.max(0, sent - this.#sent) + Math.max(0, this.#queued - queued);
+    this.#sent = sent;
+    this.#queued = queued;
+    if (connection.output.writableLength === 0) {
+      this.#stalled = 0;
+      this.#sendRate.restart();
+      return null;
+    }
+    this.#stalled = progress > 0 ? 0 : this.#stalled + elapsed;
+    if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
+    if (connection.output.writableLength > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace)
+      return "limit";
+    return this.#sendRate.observe(progress, elapsed) ? null : "send-rate";
+  }
+
+  #lookAtReceiving(connection: Connection, elapsed: number): CloseReason | null {
+    const received = connection.bytesReceived;
+    const came = received - this.#received;
+    this.#received = received;
+    if (!connection.waitsForClient) {
+      this.#receiveRate.restart();
+      return null;
+    }
+    return this.#receiveRate.observe(came, elapsed) ? null : "receive-rate";
+  }
+}
+
+/** Bytes that have left the stream's own buffer, or for streams that do not count them, minus those still in it. */
+function bytesLeft(connection: Connection): number {
+  const { output } = connection;
+  const written = "bytesWritten" in output && typeof output.bytesWritten === "number" ? output.bytesWritten : 0;
+  return written - output.writableLength;
+}

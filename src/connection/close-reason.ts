@@ -1,0 +1,92 @@
+/**
+ * Why a connection ended: exactly one word, the first cause. The same word in errors, events, metrics, logs and docs.
+ */
+
+/** Whose doing the end was, in one word each; `docs/close-reasons.md` explains them. */
+export type CloseReason =
+  | "completed"
+  | "client-ended"
+  | "client-reset"
+  | "handshake-timeout"
+  | "read-timeout"
+  | "idle-timeout"
+  | "response-timeout"
+  | "response-stalled"
+  | "send-timeout"
+  | "upgraded-timeout"
+  | "receive-rate"
+  | "send-rate"
+  | "limit"
+  | "max-age"
+  | "refused"
+  | "evicted"
+  | "killed"
+  | "owner-shutdown"
+  | "handler-error"
+  | "protocol-error"
+  | "abuse"
+  | "drained"
+  | "drain-cut"
+  | "server-closed"
+  | "internal-error";
+
+/**
+ * How the ports are closed.
+ * - `fin`: the bytes written so far are handed to the kernel, then FIN, then closed.
+ * - `linger`: as `fin`, then what the client still sends is read and thrown away until it ends too, so that the kernel
+ *   does not destroy our last bytes with a reset. For at most `lingerTimeout`.
+ * - `cut`: closed at once; reset if bytes were still waiting.
+ * - `reset`: RST, so that the kernel frees what the client never took.
+ */
+export type CloseManner = "fin" | "linger" | "cut" | "reset";
+
+export interface CloseReasonFacts {
+  readonly manner: CloseManner;
+  /** The status of the answer to an HTTP request that was cut short, where one is still possible. */
+  readonly httpStatus: number | null;
+  /** The HTTP/2 error code (RFC 9113, section 7). */
+  readonly http2Code: string | null;
+  /** The WebSocket close code (RFC 6455, section 7.4.1). */
+  readonly websocketCode: number | null;
+}
+
+function facts(
+  manner: CloseManner,
+  httpStatus: number | null = null,
+  http2Code: string | null = "NO_ERROR",
+  websocketCode: number | null = 1001,
+): CloseReasonFacts {
+  return { manner, httpStatus, http2Code, websocketCode };
+}
+
+export const closeReasons: Readonly<Record<CloseReason, CloseReasonFacts>> = {
+  completed: facts("linger", null, "NO_ERROR", 1000),
+  "client-ended": facts("fin", null, null, null),
+  "client-reset": facts("cut", null, null, null),
+  "handshake-timeout": facts("fin", null, "SETTINGS_TIMEOUT", null),
+  "read-timeout": facts("linger", 408),
+  "idle-timeout": facts("fin"),
+  "response-timeout": facts("linger", 503, "INTERNAL_ERROR", 1011),
+  "response-stalled": facts("reset", null, "INTERNAL_ERROR", 1011),
+  "send-timeout": facts("reset", null, "CANCEL", null),
+  "upgraded-timeout": facts("fin"),
+  "receive-rate": facts("linger", 408),
+  "send-rate": facts("reset", null, "CANCEL", null),
+  limit: facts("linger", 413, "ENHANCE_YOUR_CALM", 1009),
+  "max-age": facts("linger"),
+  refused: facts("linger", 503, "NO_ERROR", 1013),
+  evicted: facts("linger", 503, "NO_ERROR", 1013),
+  killed: facts("linger", 503, "CANCEL", 1001),
+  "owner-shutdown": facts("linger", 503, "CANCEL", 1001),
+  "handler-error": facts("linger", 500, "INTERNAL_ERROR", 1011),
+  "protocol-error": facts("linger", 400, "PROTOCOL_ERROR", 1002),
+  abuse: facts("reset", null, "ENHANCE_YOUR_CALM", 1008),
+  drained: facts("linger"),
+  "drain-cut": facts("cut", 503, "NO_ERROR", 1012),
+  "server-closed": facts("cut", 503, "NO_ERROR", 1012),
+  "internal-error": facts("cut", 500, "INTERNAL_ERROR", 1011),
+};
+
+export function isCloseReason(value: unknown): value is CloseReason {
+  return typeof value === "string" && Object.hasOwn(closeReasons, value);
+}

@@ -1,0 +1,347 @@
+/**
+ * A connection: a pair of ports, a timer, and the custodian of everything it holds. Racket entry: `connection`.
+ */
+import type { Readable, Writable } from "node:stream";
+import { ArgumentTypeError, IllegalPhaseError } from "../core/errors.ts";
+import { defineChannel } from "../core/channels.ts";
+import { checkBoolean } from "../core/options.ts";
+import type { Duration } from "../core/units.ts";
+import type { Custodian } from "../custodian/custodian.ts";
+import type { ResourceKind } from "../custodian/resources.ts";
+import type { SafetyLimitName } from "../limits/safety-limits.ts";
+import type { Timer } from "../timers/timer.ts";
+import { closeReasons, isCloseReason } from "./close-reason.ts";
+import type { CloseReason } from "./close-reason.ts";
+import type { ConnectionManager } from "./connection-manager.ts";
+import { plan, plannedTimeout } from "./deadline-plan.ts";
+import type { PlannedDeadline } from "./deadline-plan.ts";
+import { markPort } from "./lookup.ts";
+import { checkMove } from "./phase.ts";
+import type { Phase } from "./phase.ts";
+import { closePorts } from "./port-closing.ts";
+import { isDeparture } from "./ports.ts";
+import { Reader } from "./reader.ts";
+
+const openedChannel = defineChannel<{ connection: Connection }>("portreeve.connection.opened");
+const phaseChannel = defineChannel<{ connection: Connection; from: Phase; to: Phase }>("portreeve.connection.phase");
+const closedChannel = defineChannel<{ connection: Connection; reason: CloseReason; phase: Phase }>(
+  "portreeve.connection.closed",
+);
+
+let lastId = 0;
+
+/** Says what the connection does when it ends, while the output is still open: the last answer. */
+export type LastWords = (connection: Connection, reason: CloseReason) => void;
+
+/** Made by `newConnection` only. It lasts until its timer fires, it is killed, its custodian is shut down or both ports close. */
+export class Connection {
+  /** Unique in the process. */
+  readonly id: number;
+  readonly manager: ConnectionManager;
+  /** Its deadline is when the connection ends. Racket entry: `connection-timer`. */
+  readonly timer: Timer<Connection>;
+  /** Owns what the connection holds; it ends with the connection. Racket entry: `connection-custodian`. */
+  readonly custodian: Custodian;
+  /** When it was made, in milliseconds of the manager's clock. */
+  readonly since: number;
+  #input: Readable;
+  #output: Writable;
+  #raw: Readable | null = null;
+  #shouldClose: boolean;
+  #phase: Phase = "idle";
+  #deadline: PlannedDeadline = plan.request;
+  #reason: CloseReason | null = null;
+  #limit: SafetyLimitName | null = null;
+  /** The phase in which the end came. */
+  #lastPhase: Phase | null = null;
+  #reader: Reader | null = null;
+  #lastWords: LastWords | null = null;
+  /** The reason to end with once the current job is done. */
+  #soon: CloseReason = "completed";
+  #closed: { promise: Promise<CloseReason>; resolve: (reason: CloseReason) => void } | null = null;
+
+  /** @internal */
+  constructor(
+    manager: ConnectionManager,
+    timeout: number,
+    input: Readable,
+    output: Writable,
+    custodian: Custodian,
+    shouldClose: boolean,
+  ) {
+    this.id = ++lastId;
+    this.manager = manager;
+    this.custodian = custodian;
+    this.since = manager.timers.clock.now();
+    this.#input = input;
+    this.#output = output;
+    this.#shouldClose = shouldClose;
+    custodian.manage(this, connectionKind);
+    // The ports are ours now: shutting the custodian down ends them by ending this connection, last bytes included.
+    custodian.release(input);
+    custodian.release(output);
+    this.timer = manager.timers.start<Connection>(timeout, expire, this);
+    markPort(input, this);
+    if (output !== (input as unknown)) markPort(output, this);
+    if (openedChannel.hasSubscribers) openedChannel.publish({ connection: this });
+  }
+
+  /** Racket entry: `connection-i-port`. */
+  get input(): Readable {
+    return this.#input;
+  }
+
+  /** Racket entry: `connection-o-port`. */
+  get output(): Writable {
+    return this.#output;
+  }
+
+  /** The port below the present ones, where a handshake has put a layer on top of it. */
+  get raw(): Readable | null {
+    return this.#raw;
+  }
+
+  /** Whether it is to end after the current job. Racket entry: `connection-close?`. */
+  get shouldClose(): boolean {
+    return this.#shouldClose;
+  }
+
+  set shouldClose(value: boolean) {
+    this.#shouldClose = checkBoolean(value, "shouldClose");
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** Why it ended, or null. Set once, by the first cause. */
+  get closeReason(): CloseReason | null {
+    return this.#reason;
+  }
+
+  /** The limit that ended it, where the reason is `limit`. */
+  get closeLimit(): SafetyLimitName | null {
+    return this.#limit;
+  }
+
+  /** The phase in which its end came, or null. */
+  get lastPhase(): Phase | null {
+    return this.#lastPhase;
+  }
+
+  /** Settles with the reason when both ports have closed; never rejects. */
+  get closed(): Promise<CloseReason> {
+    if (this.#closed === null) {
+      let resolve!: (reason: CloseReason) => void;
+      const promise = new Promise<CloseReason>((settle) => (resolve = settle));
+      this.#closed = { promise, resolve };
+      if (this.#phase === "closed" && this.#reason !== null) resolve(this.#reason);
+    }
+    return this.#closed.promise;
+  }
+
+  /** Bounded reading from the input. Use either this or the input itself. */
+  get reader(): Reader {
+    this.#reader ??= new Reader(this);
+    return this.#reader;
+  }
+
+  /** Bytes in memory on behalf of this connection. */
+  get bufferedBytes(): number {
+    return this.#input.readableLength + this.#output.writableLength + (this.#reader?.buffered ?? 0);
+  }
+
+  /**
+   * Ends the connection: the timer is cancelled, the output closed and then the input, the custodian shut down. The
+   * first call decides; later ones do nothing. Returns at once; `closed` tells when it is over, which is when the client
+   * has taken the bytes written so far, or `lingerTimeout` later. Racket entry: `kill-connection!`.
+   */
+  kill(reason: CloseReason = "killed"): void {
+    if (!isCloseReason(reason)) throw new ArgumentTypeError("reason", "a close reason", reason);
+    this.end(reason);
+  }
+
+  /** Moves the deadline by `ms`, which may be negative. Racket entry: `adjust-connection-timeout!`. @returns whether it was still open */
+  adjustTimeout(ms: Duration): boolean {
+    return this.timer.increment(ms);
+  }
+
+  /** The deadline becomes now + `ms`. Racket entry: `reset-connection-timeout!`. @returns whether it was still open */
+  resetTimeout(ms: Duration): boolean {
+    return this.timer.reset(ms);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.end("killed");
+    return this.closed.then(() => undefined);
+  }
+
+  /** Moves to a phase of the protocol and, where one is given, to its deadline. @internal */
+  enter(phase: Phase, deadline?: PlannedDeadline): void {
+    if (this.#reason !== null || !this.#move(phase) || deadline === undefined) return;
+    this.#deadline = deadline;
+    this.timer.reset(plannedTimeout(deadline, this.manager.safetyLimits));
+  }
+
+  /** Says what to write when the connection is ended. @internal */
+  set lastWords(lastWords: LastWords | null) {
+    this.#lastWords = lastWords;
+  }
+
+  /** Puts a layer on top of the ports: what is above is used from now on, and what is below is closed with it. @internal */
+  replacePorts(input: Readable, output: Writable): void {
+    if (input === this.#input && output === this.#output) return;
+    this.#raw ??= this.#input;
+    this.#input = input;
+    this.#output = output;
+    this.#reader = null;
+    markPort(input, this);
+    if (output !== (input as unknown)) markPort(output, this);
+    if (this.#reason !== null) this.#closePorts();
+  }
+
+  /** Lets the current job finish, and then ends for `reason`. At once where there is no job. @internal */
+  endSoon(reason: CloseReason): void {
+    if (this.#soon === "completed") this.#soon = reason;
+    this.#shouldClose = true;
+    if (this.#phase === "idle" && this.#input.readableLength === 0) this.end(this.#soon);
+  }
+
+  /** Whether it ends after the current job for a reason of the server's. @internal */
+  get endsSoon(): boolean {
+    return this.#soon !== "completed";
+  }
+
+  /** The job is done and the connection is to close. @internal */
+  finish(): void {
+    this.end(this.#soon);
+  }
+
+  /** See `kill`. `limit` names the limit where that is the reason. @internal */
+  end(reason: CloseReason, limit: SafetyLimitName | null = null): void {
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    this.#limit = limit;
+    this.#lastPhase = this.#phase;
+    this.timer.cancel();
+    this.#move("draining");
+    if (this.#lastWords !== null && !this.#output.destroyed) this.#lastWords(this, reason);
+    this.#reader?.stop();
+    this.#closePorts();
+    // The shutdown waits for our ports only where it began it: a permit waits for both by itself.
+    if (!this.custodian.isShutDown) this.custodian.release(this);
+    void this.custodian.shutdownAll(reason);
+    this.#finishIfClosed();
+  }
+
+  /** @internal */
+  portClosed(): void {
+    if (!this.#arePortsClosed()) return;
+    // A port that the program closed by itself never showed us the client's end.
+    if (this.#reason === null) this.end(this.#input.readableEnded ? "client-ended" : "completed");
+    else this.#finishIfClosed();
+  }
+
+  /** @internal */
+  portFailed(error: Error): void {
+    if (this.#reason !== null) return;
+    if (isDeparture(error)) {
+      this.end("client-reset");
+      return;
+    }
+    this.manager.fail(error, this);
+    this.end(
+      (error as NodeJS.ErrnoException).code?.startsWith("ERR_SSL") === true ? "protocol-error" : "internal-error",
+    );
+  }
+
+  /** The reader took bytes from the port. @internal */
+  bytesArrived(): void {
+    if (this.#phase === "idle") this.enter("reading", this.#deadline === plan.idle ? plan.request : undefined);
+  }
+
+  /** All bytes received, as far as the port tells. @internal */
+  get bytesReceived(): number {
+    const { bytesRead } = (this.#raw ?? this.#input) as { bytesRead?: unknown };
+    return typeof bytesRead === "number" ? bytesRead : (this.#reader?.received ?? 0);
+  }
+
+  /** Whether the program waits for the rest of something that the client has begun. @internal */
+  get waitsForClient(): boolean {
+    return this.#reader?.waitsMidItem === true;
+  }
+
+  #move(to: Phase): boolean {
+    const from = this.#phase;
+    if (from === to) return true;
+    try {
+      checkMove(from, to);
+    } catch (error) {
+      this.#illegalMove(error as IllegalPhaseError);
+      return false;
+    }
+    this.#phase = to;
+    if (phaseChannel.hasSubscribers) phaseChannel.publish({ connection: this, from, to });
+    return true;
+  }
+
+  /** Throws in tests; in production it ends this connection, and no other. */
+  #illegalMove(error: IllegalPhaseError): void {
+    if (process.env["NODE_ENV"] === "test") throw error;
+    this.manager.fail(error, this);
+    this.end("internal-error");
+  }
+
+  #closePorts(): void {
+    if (this.#reason === null) return;
+    const { plainTimers, safetyLimits } = this.manager;
+    const ports = { input: this.#input, output: this.#output, raw: this.#raw };
+    closePorts(ports, closeReasons[this.#reason].manner, plainTimers, safetyLimits.lingerTimeout);
+  }
+
+  #arePortsClosed(): boolean {
+    return isClosed(this.#input) && isClosed(this.#output) && (this.#raw === null || isClosed(this.#raw));
+  }
+
+  #finishIfClosed(): void {
+    if (this.#phase !== "draining" || this.#reason === null || !this.#arePortsClosed()) return;
+    this.#move("closed");
+    this.custodian.release(this);
+    this.manager.forget(this);
+    if (closedChannel.hasSubscribers) {
+      closedChannel.publish({ connection: this, reason: this.#reason, phase: this.#lastPhase ?? "closed" });
+    }
+    this.#closed?.resolve(this.#reason);
+  }
+
+  /** The timer fired. @internal */
+  expire(): void {
+    this.end(this.#deadline.reason);
+  }
+}
+
+/** One function for all timers of all connections. */
+function expire(connection: Connection): void {
+  connection.expire();
+}
+
+function isClosed(port: Readable | Writable): boolean {
+  return port.closed;
+}
+
+/** How a custodian ends the connections under it. */
+const connectionKind: ResourceKind<Connection> = {
+  name: "connection",
+  shutDown(connection) {
+    connection.end("owner-shutdown");
+    return connection.phase === "closed" ? undefined : connection.closed;
+  },
+};
+
+const brand = Symbol.for("portreeve.connection.v1");
+Object.defineProperty(Connection.prototype, brand, { value: true });
+
+/** Racket entry: `connection?`. True for connections of every copy of this package in the process. */
+export function isConnection(value: unknown): value is Connection {
+  return typeof value === "object" && value !== null && Reflect.get(value, brand) === true;
+}

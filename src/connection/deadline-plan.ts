@@ -1,0 +1,38 @@
+/**
+ * The deadline plan: which phase has which deadline, from which limit. Racket states its plan at the top of
+ * private/timer.rkt; this is ours.
+ *
+ *  1. A connection is made with the deadline `requestReadTimeout`, or with the timeout that its maker gives. The first
+ *     request must have been read by then.
+ *  2. During a handshake the deadline is `handshakeTimeout`; afterwards the first request has `requestReadTimeout`.
+ *  3. While it waits for a further request the deadline is `idleTimeout`.
+ *  4. With the first byte of a further request it is `requestReadTimeout`, however slowly the rest comes.
+ *  5. Once a request is read, and before it is handled, it is `responseTimeout`.
+ *  6. Once it is handled and only sending is left there is no deadline of the plan: the budget watches whether the
+ *     client takes the bytes (`responseSendTimeout`, restarted by progress, and `minSendRate`).
+ *  7. A program that moves a deadline (`adjustTimeout`, `resetTimeout`) moves the one in force; the next phase sets its
+ *     own.
+ *
+ * All of this is judged by a forgiving timer manager: our own pause never times a client out.
+ */
+import type { SafetyLimits } from "../limits/safety-limits.ts";
+import type { CloseReason } from "./close-reason.ts";
+
+/** A deadline of the plan: how long from now, and why the connection ends when it passes. */
+export interface PlannedDeadline {
+  readonly limit: "handshakeTimeout" | "requestReadTimeout" | "idleTimeout" | "responseTimeout" | "none";
+  readonly reason: CloseReason;
+}
+
+export const plan: Readonly<Record<"handshake" | "request" | "idle" | "response" | "sending", PlannedDeadline>> = {
+  handshake: { limit: "handshakeTimeout", reason: "handshake-timeout" },
+  request: { limit: "requestReadTimeout", reason: "read-timeout" },
+  idle: { limit: "idleTimeout", reason: "idle-timeout" },
+  response: { limit: "responseTimeout", reason: "response-timeout" },
+  sending: { limit: "none", reason: "send-timeout" },
+};
+
+/** Milliseconds. */
+export function plannedTimeout(deadline: PlannedDeadline, limits: SafetyLimits): number {
+  return deadline.limit === "none" ? Infinity : limits[deadline.limit];
+}

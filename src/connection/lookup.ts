@@ -1,0 +1,41 @@
+/**
+ * From a stream back to its connection. The connection hangs on its ports under a registered symbol, so that every copy
+ * of this package in the process finds it, and one function serves the events of all ports.
+ */
+import type { Readable, Writable } from "node:stream";
+import type { Connection } from "./connection.ts";
+
+const portKey = Symbol.for("portreeve.port.v1");
+
+interface Marked {
+  [portKey]?: Connection;
+}
+
+/** Makes `port` tell `connection` of its errors and its end. */
+export function markPort(port: Readable | Writable, connection: Connection): void {
+  (port as Marked)[portKey] = connection;
+  port.on("error", onError);
+  port.on("close", onClose);
+}
+
+function onError(this: unknown, error: Error): void {
+  (this as Marked)[portKey]?.portFailed(error);
+}
+
+function onClose(this: unknown): void {
+  (this as Marked)[portKey]?.portClosed();
+}
+
+/** The connection that a port belongs to. */
+export function connectionOfPort(port: unknown): Connection | undefined {
+  return typeof port === "object" && port !== null ? (port as Marked)[portKey] : undefined;
+}
+
+/**
+ * The connection of a port, or of anything that has one as its `socket`: a request, a response, a WebSocket, a session.
+ * Undefined for what belongs to none.
+ */
+export function connectionOf(value: unknown): Connection | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  return connectionOfPort(value) ?? connectionOfPort((value as { socket?: unknown }).socket);
+}

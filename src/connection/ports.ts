@@ -1,0 +1,69 @@
+/**
+ * Ports: the two streams of a connection. Node streams as they are, one Duplex for both, or Web streams, which are
+ * adapted once and locked by us.
+ */
+import { Socket } from "node:net";
+import { Readable, Writable } from "node:stream";
+import { ArgumentTypeError } from "../core/errors.ts";
+
+/** What is taken as an input port. */
+export type InputPort = Readable | ReadableStream;
+/** What is taken as an output port. */
+export type OutputPort = Writable | WritableStream;
+
+/** @throws ArgumentTypeError unless the value is an open readable stream, of Node or the Web. */
+export function toReadable(port: unknown, path: string): Readable {
+  const expected = "an open readable stream";
+  if (port instanceof ReadableStream) {
+    if (port.locked) throw new ArgumentTypeError(path, `${expected} that nobody has locked`, port);
+    return Readable.fromWeb(port);
+  }
+  if (!isNodeStream(port) || typeof (port as Partial<Readable>).read !== "function" || port.destroyed) {
+    throw new ArgumentTypeError(path, expected, port);
+  }
+  return port as Readable;
+}
+
+/** @throws ArgumentTypeError unless the value is an open writable stream, of Node or the Web. */
+export function toWritable(port: unknown, path: string): Writable {
+  const expected = "an open writable stream";
+  if (port instanceof WritableStream) {
+    if (port.locked) throw new ArgumentTypeError(path, `${expected} that nobody has locked`, port);
+    return Writable.fromWeb(port);
+  }
+  if (!isNodeStream(port) || typeof (port as Partial<Writable>).write !== "function" || port.destroyed) {
+    throw new ArgumentTypeError(path, expected, port);
+  }
+  return port as Writable;
+}
+
+function isNodeStream(value: unknown): value is Readable | Writable {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as Partial<Readable>).destroy === "function" &&
+    "on" in value
+  );
+}
+
+/** Whether a stream's errors are what clients do, rather than faults: they went away. */
+export function isDeparture(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return code !== undefined && departures.has(code);
+}
+
+const departures: ReadonlySet<string> = new Set([
+  "ECONNRESET",
+  "EPIPE",
+  "ECONNABORTED",
+  "ETIMEDOUT",
+  "ENOTCONN",
+  "ERR_STREAM_PREMATURE_CLOSE",
+]);
+
+/** Resets a socket (RST), so that the kernel frees what was not taken; anything else is destroyed. */
+export function reset(port: Readable | Writable): void {
+  // A socket without a TCP handle (a unix socket, a pipe) has no RST to send.
+  if (port instanceof Socket && port.remoteFamily !== undefined && !port.destroyed) port.resetAndDestroy();
+  else port.destroy();
+}

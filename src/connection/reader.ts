@@ -1,0 +1,218 @@
+/**
+ * Bounded reading, so that no protocol has to write it again: a line, a number of bytes, or up to a delimiter. What
+ * comes after the item stays for the next call (pipelining). Nothing is read ahead of the stream's own buffer.
+ */
+import { Buffer } from "node:buffer";
+import type { Readable } from "node:stream";
+import { ArgumentTypeError, ConnectionClosedError, ReaderLimitError, UnexpectedEndError } from "../core/errors.ts";
+import { size } from "../core/units.ts";
+import type { Size } from "../core/units.ts";
+
+/** What the reader tells its connection. @internal */
+export interface ReaderHost {
+  readonly input: Readable;
+  readonly closeReason: string | null;
+  bytesArrived(): void;
+}
+
+const empty = Buffer.alloc(0);
+const lineFeed = 10;
+const carriageReturn = 13;
+const defaultLine = 8192;
+
+/**
+ * Reads the input of one connection. One call at a time. Every call resolves to null when the client has ended before
+ * the item began, and rejects with `UnexpectedEndError` in the middle of it, with `ReaderLimitError` when it is longer
+ * than allowed, and with `ConnectionClosedError` when the connection ends on our side.
+ */
+export class Reader {
+  readonly #host: ReaderHost;
+  #buffer: Buffer = empty;
+  /** The unread bytes are #buffer[#start, #end); beyond #end there may be room of our own. */
+  #start = 0;
+  #end = 0;
+  #room = false;
+  #ended = false;
+  #engaged = false;
+  #busy = false;
+  #received = 0;
+  #wake: (() => void) | null = null;
+
+  /** @internal */
+  constructor(host: ReaderHost) {
+    this.#host = host;
+  }
+
+  /** Bytes received and not read yet. */
+  get buffered(): number {
+    return this.#end - this.#start;
+  }
+
+  /** All bytes that this reader has taken from the port. @internal */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Whether somebody waits in the middle of an item. @internal */
+  get waitsMidItem(): boolean {
+    return this.#wake !== null && this.#busy && this.buffered > 0;
+  }
+
+  /** Whether the program has read anything with this reader. @internal */
+  get engaged(): boolean {
+    return this.#engaged;
+  }
+
+  /** The next line as UTF-8, without its LF or CRLF. @param max the longest accepted, in bytes without the ending. */
+  line(max: Size = defaultLine): Promise<string | null> {
+    const most = size(max, "max");
+    return this.#item(`a line`, () => {
+      const at = this.#buffer.subarray(this.#start, this.#end).indexOf(lineFeed);
+      const length = at === -1 ? this.buffered : at;
+      const carriage = at > 0 && this.#buffer[this.#start + at - 1] === carriageReturn ? 1 : 0;
+      // One byte of grace while the line is open: it may be the CR.
+      if (length - carriage > (at === -1 ? most + 1 : most)) throw new ReaderLimitError("a line", most);
+      if (at === -1) return undefined;
+      const line = this.#buffer.toString("utf8", this.#start, this.#start + at - carriage);
+      this.#start += at + 1;
+      return line;
+    });
+  }
+
+  /** Exactly `count` bytes. The buffer is a view of what was received: copy it to keep it for long. */
+  bytes(count: Size): Promise<Buffer | null> {
+    const wanted = size(count, "count", { finite: true });
+    if (wanted === 0) return Promise.resolve(empty);
+    return this.#item(`${wanted} bytes`, () => (this.buffered < wanted ? undefined : this.#take(wanted)));
+  }
+
+  /** Everything up to `delimiter`, which is read too but not given back. @param max the longest accepted, in bytes. */
+  until(delimiter: string | Uint8Array, max: Size = defaultLine): Promise<Buffer | null> {
+    if ((typeof delimiter !== "string" && !(delimiter instanceof Uint8Array)) || delimiter.length === 0) {
+      throw new ArgumentTypeError("delimiter", "text or bytes, not empty", delimiter);
+    }
+    const end = typeof delimiter === "string" ? Buffer.from(delimiter) : delimiter;
+    const most = size(max, "max");
+    let searched = 0;
+    return this.#item("an item", () => {
+      const at = this.#buffer.subarray(this.#start, this.#end).indexOf(end, searched);
+      if ((at === -1 ? this.buffered - end.length + 1 : at) > most) throw new ReaderLimitError("an item", most);
+      searched = Math.max(0, this.buffered - end.length + 1);
+      if (at === -1) return undefined;
+      const item = this.#take(at);
+      this.#start += end.length;
+      return item;
+    });
+  }
+
+  /** Resolves when a byte has come or the client has ended, and reads nothing. @internal */
+  async wait(): Promise<void> {
+    const { input } = this.#host;
+    if (this.buffered > 0 || input.readableLength > 0 || input.readableEnded || input.destroyed) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        input.off("readable", done);
+        input.off("close", done);
+        this.#wake = null;
+        resolve();
+      };
+      this.#wake = done;
+      input.on("readable", done);
+      input.on("close", done);
+    });
+  }
+
+  /** The connection has ended: whoever waits is told. @internal */
+  stop(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  async #item<T>(what: string, attempt: () => T | undefined): Promise<T | null> {
+    if (this.#busy) throw new ArgumentTypeError("reader", "one read at a time", "a second one");
+    this.#busy = true;
+    try {
+      for (;;) {
+        const item = this.buffered > 0 ? attempt() : undefined;
+        if (item !== undefined) return item;
+        if (this.#fill()) continue;
+        if (this.#ended) return this.#atEnd(what);
+        await this.#more();
+      }
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  #atEnd(what: string): null {
+    const { closeReason } = this.#host;
+    if (closeReason !== null) throw new ConnectionClosedError(closeReason);
+    if (this.buffered > 0) throw new UnexpectedEndError(what, this.buffered);
+    return null;
+  }
+
+  /** Takes what the stream has. @returns whether there was anything. */
+  #fill(): boolean {
+    if (!this.#engaged) this.#engage();
+    const chunk: unknown = this.#host.input.read();
+    if (chunk === null) return false;
+    this.#append(typeof chunk === "string" ? Buffer.from(chunk) : (chunk as Uint8Array));
+    this.#host.bytesArrived();
+    return true;
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = (): void => {
+        this.#wake = null;
+        resolve();
+      };
+    });
+  }
+
+  #engage(): void {
+    this.#engaged = true;
+    const { input } = this.#host;
+    if (input.readableEnded || input.destroyed) this.#ended = true;
+    input.on("readable", () => this.#wake?.());
+    const ended = (): void => this.stop();
+    input.on("end", ended);
+    input.on("close", ended);
+  }
+
+  #append(chunk: Uint8Array): void {
+    this.#received += chunk.length;
+    if (this.buffered === 0 && !this.#room) {
+      this.#buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      this.#start = 0;
+      this.#end = chunk.length;
+      return;
+    }
+    this.#makeRoom(chunk.length);
+    this.#buffer.set(chunk, this.#end);
+    this.#end += chunk.length;
+  }
+
+  /** Room for `more` bytes behind the unread ones, in memory of our own: what was handed out is never written again. */
+  #makeRoom(more: number): void {
+    if (this.#room && this.#buffer.length - this.#end >= more) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.buffered + more, 2 * this.buffered));
+    this.#buffer.copy(grown, 0, this.#start, this.#end);
+    this.#end = this.buffered;
+    this.#start = 0;
+    this.#buffer = grown;
+    this.#room = true;
+  }
+
+  #take(count: number): Buffer {
+    const taken = this.#buffer.subarray(this.#start, this.#start + count);
+    this.#start += count;
+    if (this.buffered === 0) {
+      this.#buffer = empty;
+      this.#start = 0;
+      this.#end = 0;
+      this.#room = false;
+    }
+    return taken;
+  }
+}

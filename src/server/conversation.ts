@@ -1,0 +1,144 @@
+/**
+ * The conversation of the dispatch server with one client: read, set `shouldClose`, dispatch, again. The deadlines are
+ * those of connection/deadline-plan.ts.
+ */
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { ArgumentTypeError, ReaderLimitError, UnexpectedEndError } from "../core/errors.ts";
+import { isThenable, toError } from "../core/report.ts";
+import type { Connection } from "../connection/connection.ts";
+import { plan } from "../connection/deadline-plan.ts";
+import { isDeparture } from "../connection/ports.ts";
+
+/** Where a request comes from. */
+export interface RequestSource {
+  /** The port that the server listens on; 0 for none. */
+  readonly port: number;
+  readonly addresses: Addresses;
+}
+
+/** Undefined for ports that are no sockets. */
+export interface Addresses {
+  readonly localAddress: string | undefined;
+  readonly localPort: number | undefined;
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+}
+
+export interface ReadResult<Request> {
+  request: Request;
+  /** Whether the connection ends after this request. */
+  close: boolean;
+}
+
+/** Reads one request; null when the client has ended. */
+export type ReadRequest<Request> = (
+  connection: Connection,
+  source: RequestSource,
+) => ReadResult<Request> | null | Promise<ReadResult<Request> | null>;
+
+/** Answers one request, on `connection.output`. */
+export type Dispatch<Request> = (connection: Connection, request: Request) => unknown;
+
+export interface Handlers<Request> {
+  readonly readRequest: ReadRequest<Request>;
+  readonly dispatch: Dispatch<Request>;
+}
+
+/** Talks until the connection ends. Settles when the program's work has, and never rejects. */
+export async function converse<Request>(
+  connection: Connection,
+  source: RequestSource,
+  handlers: Handlers<Request>,
+): Promise<void> {
+  try {
+    for (let first = true; ; first = false) {
+      if (!first) connection.enter("idle", plan.idle);
+      const read = await nextRequest(connection, source, handlers.readRequest);
+      if (read === null) {
+        connection.end("client-ended");
+        return;
+      }
+      connection.shouldClose = read.close || connection.endsSoon;
+      connection.enter("handling", plan.response);
+      try {
+        const dispatched = handlers.dispatch(connection, read.request);
+        if (isThenable(dispatched)) await dispatched;
+      } catch (error) {
+        fail(connection, error, "handler-error");
+      }
+      if (connection.closeReason !== null) return;
+      await untilTaken(connection);
+      // A drain lets requests that have arrived already be answered too.
+      const more = connection.endsSoon && !read.close && connection.bufferedBytes > connection.output.writableLength;
+      if (connection.shouldClose && !more) {
+        connection.finish();
+        return;
+      }
+    }
+  } catch (error) {
+    fail(connection, error, "protocol-error");
+  }
+}
+
+async function nextRequest<Request>(
+  connection: Connection,
+  source: RequestSource,
+  readRequest: ReadRequest<Request>,
+): Promise<ReadResult<Request> | null> {
+  const { reader, input } = connection;
+  // A program that reads the input by itself shows us no first byte: then we wait for it, and leave it there.
+  if (reader.engaged) {
+    if (reader.buffered > 0) connection.bytesArrived();
+  } else {
+    await reader.wait();
+    if (input.readableLength > 0) connection.bytesArrived();
+  }
+  if (connection.closeReason !== null) return null;
+  const read = await readRequest(connection, source);
+  if (connection.closeReason !== null || read === null) return null;
+  if (typeof read !== "object" || typeof read.close !== "boolean") {
+    throw new ArgumentTypeError("readRequest", "it to give { request, close: boolean } or null", read);
+  }
+  return read;
+}
+
+/** Backpressure: nothing more is read from a client that does not take what is written to it. */
+async function untilTaken(connection: Connection): Promise<void> {
+  const { output } = connection;
+  if (!output.writableNeedDrain) return;
+  connection.enter("sending", plan.sending);
+  const waiting = new AbortController();
+  const closed = connection.closed.then(() => waiting.abort());
+  await Promise.race([once(output, "drain", { signal: waiting.signal }).catch(() => undefined), closed]);
+}
+
+/** Ends this connection, and no other. What clients do by leaving is nobody's error. */
+function fail(connection: Connection, thrown: unknown, reason: "handler-error" | "protocol-error"): void {
+  if (connection.closeReason !== null) return;
+  if (thrown instanceof UnexpectedEndError) connection.end("client-ended");
+  else if (isDeparture(thrown)) connection.end("client-reset");
+  else {
+    connection.manager.fail(toError(thrown), connection);
+    connection.end(thrown instanceof ReaderLimitError ? "protocol-error" : reason);
+  }
+}
+
+/** Looked up when asked for: each is a system call. */
+export function addressesOf(port: unknown): Addresses {
+  const socket = port as Partial<Socket>;
+  return {
+    get localAddress() {
+      return socket.localAddress;
+    },
+    get localPort() {
+      return socket.localPort;
+    },
+    get remoteAddress() {
+      return socket.remoteAddress;
+    },
+    get remotePort() {
+      return socket.remotePort;
+    },
+  };
+}

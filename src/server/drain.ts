@@ -1,0 +1,77 @@
+/**
+ * Draining: the polite end of a server. It always ends, at the latest when its grace period has passed.
+ *
+ *  1. Nobody is accepted any more; those who wait are refused.
+ *  2. Each connection is told, in the manner of its protocol. Idle ones end at once; the others end after the work in
+ *     flight. Deadlines stay in force.
+ *  3. When the grace period has passed, the rest is cut.
+ */
+import { defineChannel } from "../core/channels.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Phase } from "../connection/phase.ts";
+import type { Timer } from "../timers/timer.ts";
+import type { Listener } from "./listener.ts";
+
+/** A connection that was cut, and what it was doing. */
+export interface CutConnection {
+  readonly id: number;
+  readonly phase: Phase;
+  /** Milliseconds since it was made. */
+  readonly age: number;
+}
+
+/** What a drain came to. */
+export interface DrainReport {
+  /** Milliseconds. */
+  readonly duration: number;
+  /** Connections that were idle and ended at once. */
+  readonly idle: number;
+  /** Connections whose work in flight finished. */
+  readonly finished: number;
+  /** Connections that the grace period cut. */
+  readonly cut: readonly CutConnection[];
+  /** Sockets that waited for a permit and were refused. */
+  readonly refused: number;
+}
+
+const startedChannel = defineChannel<{ listener: Listener; grace: number }>("portreeve.drain.started");
+const finishedChannel = defineChannel<{ listener: Listener; report: DrainReport }>("portreeve.drain.finished");
+
+/** Drains a listener that has stopped listening. @param grace milliseconds; 0 cuts at once */
+export async function drainListener(listener: Listener, grace: number): Promise<DrainReport> {
+  const { manager, admission, protocol } = listener;
+  const { clock } = manager.timers;
+  const started = clock.now();
+  if (startedChannel.hasSubscribers) startedChannel.publish({ listener, grace });
+  const refused = admission.close();
+  const live = [...manager.connections].filter((connection) => connection.closeReason === null);
+  for (const connection of live) protocol.drain(connection);
+  const inFlight = live.filter((connection) => connection.closeReason === null);
+  const cut: CutConnection[] = [];
+  const cutRest = (): void => {
+    for (const connection of inFlight) {
+      if (connection.closeReason !== null) continue;
+      cut.push({ id: connection.id, phase: connection.phase, age: clock.now() - connection.since });
+      connection.end("drain-cut");
+    }
+  };
+  let timer: Timer | null = null;
+  if (grace === 0) cutRest();
+  else timer = manager.plainTimers.start(grace, cutRest);
+  await allClosed(manager.connections);
+  timer?.cancel();
+  const report: DrainReport = {
+    duration: clock.now() - started,
+    idle: live.length - inFlight.length,
+    finished: inFlight.length - cut.length,
+    cut,
+    refused,
+  };
+  if (finishedChannel.hasSubscribers) finishedChannel.publish({ listener, report });
+  return report;
+}
+
+/** Settles when every connection there is now has closed. */
+export async function allClosed(connections: Iterable<Connection>): Promise<void> {
+  await Promise.all(Array.from(connections, (connection) => connection.closed));
+}

@@ -1,0 +1,138 @@
+/**
+ * A server that listens: where it listens, who is connected, and its two endings.
+ */
+import { once } from "node:events";
+import type { AddressInfo, ListenOptions, Server } from "node:net";
+import { ListenError } from "../core/errors.ts";
+import { checkOptions } from "../core/options.ts";
+import { duration } from "../core/units.ts";
+import type { Duration } from "../core/units.ts";
+import type { ConnectionRegistry } from "../connection/registry.ts";
+import type { Custodian } from "../custodian/custodian.ts";
+import { allClosed, drainListener } from "./drain.ts";
+import type { DrainReport } from "./drain.ts";
+import type { Listener } from "./listener.ts";
+
+export interface DrainOptions {
+  /** How long work in flight may take. 0: cut at once; Infinity: as long as it takes. @default the limit shutdownGracePeriod */
+  grace?: Duration;
+}
+
+/** Made by `serve` and `serveHttp`. The caller owns it; disposing of it closes it. */
+export class RunningServer {
+  readonly #listener: Listener;
+  readonly #custodian: Custodian;
+  readonly #defaultGrace: number;
+  readonly #address: AddressInfo | string | null;
+  #drained: Promise<DrainReport> | null = null;
+  #closed: Promise<void> | null = null;
+
+  /** @internal */
+  constructor(listener: Listener, custodian: Custodian, defaultGrace: number) {
+    this.#listener = listener;
+    this.#custodian = custodian;
+    this.#defaultGrace = listener.manager.safetyLimits.shutdownGracePeriod ?? defaultGrace;
+    this.#address = listener.server.address();
+    custodian.defer(() => this.close());
+  }
+
+  /** The TCP port; 0 for a server that listens on a path. */
+  get port(): number {
+    return typeof this.#address === "object" && this.#address !== null ? this.#address.port : 0;
+  }
+
+  /** As `net.Server.address()` gave it when listening began. */
+  get address(): AddressInfo | string | null {
+    return this.#address;
+  }
+
+  /** The connections that live. */
+  get connections(): ConnectionRegistry {
+    return this.#listener.manager.connections;
+  }
+
+  /** Accepted sockets that wait for a permit. */
+  get waiting(): number {
+    return this.#listener.admission.waiting;
+  }
+
+  /** Permits in use: connections, and closed ones whose work has not settled. */
+  get served(): number {
+    return this.#listener.admission.served;
+  }
+
+  /** The most connections served at once: `maxConcurrent`, or less where descriptors are scarce. */
+  get effectiveMaxConcurrent(): number {
+    return this.#listener.admission.effectiveMaxConcurrent;
+  }
+
+  /** Whether a drain or a close has begun. */
+  get isStopping(): boolean {
+    return this.#drained !== null || this.#closed !== null;
+  }
+
+  /**
+   * Stops accepting, lets work in flight finish within the grace period, and cuts the rest. Always resolves; a second
+   * call gives the same promise, whatever its options.
+   */
+  drain(options?: DrainOptions): Promise<DrainReport> {
+    const given = checkOptions(options, "options", ["grace"]);
+    const grace = given.grace === undefined ? this.#defaultGrace : duration(given.grace, "options.grace");
+    this.#drained ??= this.#drain(grace);
+    return this.#drained;
+  }
+
+  /** Stops accepting and closes every connection now. Settles when they have closed. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** The first call drains, the second closes. Racket: what `serve` gives back. */
+  async stop(options?: DrainOptions): Promise<DrainReport> {
+    if (this.#drained === null) return this.drain(options);
+    await this.close();
+    return this.#drained;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #drain(grace: number): Promise<DrainReport> {
+    stopListening(this.#listener.server);
+    const report = await drainListener(this.#listener, grace);
+    await this.#custodian.shutdownAll("drained");
+    return report;
+  }
+
+  async #close(): Promise<void> {
+    const { manager, admission, server } = this.#listener;
+    stopListening(server);
+    admission.close();
+    for (const connection of manager.connections) connection.end("server-closed");
+    await allClosed(manager.connections);
+    this.#listener.detach();
+    if (!this.#custodian.isShutDown) await this.#custodian.shutdownAll("server-closed");
+  }
+}
+
+function stopListening(server: Server): void {
+  if (server.listening) server.close();
+}
+
+/** Starts listening. @throws ListenError when it cannot, saying where and why. */
+export async function listen(server: Server, options: ListenOptions): Promise<void> {
+  try {
+    const listening = once(server, "listening");
+    server.listen(options);
+    await listening;
+  } catch (error) {
+    throw new ListenError(describeAddress(options), error as NodeJS.ErrnoException);
+  }
+}
+
+function describeAddress({ path, host, port }: ListenOptions): string {
+  if (path !== undefined) return path;
+  return `${host === undefined ? "port " : `${host.includes(":") ? `[${host}]` : host}:`}${port ?? 0}`;
+}

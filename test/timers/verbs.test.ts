@@ -90,7 +90,7 @@ test("the functions named as in Racket do what the methods do", () => {
 
 for (const [ending, end] of [
   ["fired", (clock: ManualClock) => clock.advance(100)],
-  ["cancelled", (_: ManualClock, cancel: () => boolean) => assert.equal(cancel(), true)],
+  ["been cancelled", (_: ManualClock, cancel: () => boolean) => assert.equal(cancel(), true)],
 ] as const) {
   test(`after a timer has ${ending} every verb does nothing and returns false`, () => {
     const { clock, manager, fired, start } = begin();

@@ -52,7 +52,7 @@ export class ConnectionManager {
     this.#onError = optional(given.onError, "options.onError", checkFunction<ConnectionErrorHandler>, (error) =>
       warn(error, "PortreeveConnectionWarning"),
     );
-    this.timers = new TimerManager({ clock, forgiving: true });
+    this.timers = new TimerManager({ clock, forgiving: true }, (timer) => (timer.subject as Connection).extend());
     this.plainTimers = clock === systemClock ? defaultTimerManager() : new TimerManager({ clock });
     this.#sweeper = new Sweeper(this.connections, this.safetyLimits, this.plainTimers, look);
   }

@@ -56,6 +56,7 @@ export class Connection {
   #lastPhase: Phase | null = null;
   #reader: Reader | null = null;
   #lastWords: LastWords | null = null;
+  #extension: (() => number | undefined) | null = null;
   /** The reason to end with once the current job is done. */
   #soon: CloseReason = "completed";
   #closed: { promise: Promise<CloseReason>; resolve: (reason: CloseReason) => void } | null = null;
@@ -186,6 +187,16 @@ export class Connection {
   /** Says what to write when the connection is ended. @internal */
   set lastWords(lastWords: LastWords | null) {
     this.#lastWords = lastWords;
+  }
+
+  /** Asked when the deadline has passed: milliseconds to go on for, or undefined to end. @internal */
+  set extension(extension: (() => number | undefined) | null) {
+    this.#extension = extension;
+  }
+
+  /** @internal */
+  extend(): number | undefined {
+    return this.#extension?.();
   }
 
   /** Puts a layer on top of the ports: what is above is used from now on, and what is below is closed with it. @internal */

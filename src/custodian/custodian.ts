@@ -12,6 +12,7 @@ import type { Duration } from "../core/units.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { Timer } from "../timers/timer.ts";
 import { runUnder } from "./context.ts";
+import type { Finalizers } from "./finalizers.ts";
 import { leakTracer } from "./leaks.ts";
 import { Member, Resource } from "./member.ts";
 import { MemberList } from "./member-list.ts";
@@ -28,6 +29,7 @@ export interface Environment {
   readonly timers: TimerManager;
   /** Milliseconds. */
   readonly finalizerTimeout: number;
+  readonly finalizers: Finalizers;
   readonly onError: (error: Error, custodian: Custodian) => unknown;
 }
 

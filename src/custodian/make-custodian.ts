@@ -11,6 +11,7 @@ import { TimerManager, defaultTimerManager } from "../timers/timer-manager.ts";
 import { custodianInContext } from "./context.ts";
 import { Custodian, checkCustodian } from "./custodian.ts";
 import type { Environment } from "./custodian.ts";
+import { Finalizers } from "./finalizers.ts";
 
 /** Options of a custodian; what is not given is inherited from its parent. */
 export interface CustodianOptions {
@@ -30,12 +31,14 @@ let shared: Environment | undefined;
 
 /** What a custodian inherits that has no parent. */
 function rootEnvironment(): Environment {
-  shared ??= {
-    timers: defaultTimerManager(),
-    finalizerTimeout: defaultFinalizerTimeout,
-    onError: (error) => warn(error, "PortreeveCustodianWarning"),
-  };
+  shared ??= environment(defaultTimerManager(), defaultFinalizerTimeout, (error) =>
+    warn(error, "PortreeveCustodianWarning"),
+  );
   return shared;
+}
+
+function environment(timers: TimerManager, finalizerTimeout: number, onError: Environment["onError"]): Environment {
+  return { timers, finalizerTimeout, finalizers: new Finalizers(timers, finalizerTimeout), onError };
 }
 
 /**
@@ -49,20 +52,29 @@ export function makeCustodian(parent?: Custodian | null, options?: CustodianOpti
   const inherited = above === null ? rootEnvironment() : above.environment;
   if (options === undefined) return new Custodian(above, inherited, undefined);
   const given = checkOptions(options, "options", ["name", "finalizerTimeout", "clock", "onError"]);
+  const name = optional(given.name, "options.name", checkString, undefined);
   const clock = optional(given.clock, "options.clock", checkClock, inherited.timers.clock);
-  const environment: Environment = {
-    timers: clock === inherited.timers.clock ? inherited.timers : timersOf(clock),
-    finalizerTimeout: optional(
-      given.finalizerTimeout,
-      "options.finalizerTimeout",
-      (value, path) => duration(value, path, { finite: true }),
-      inherited.finalizerTimeout,
-    ),
-    onError: optional(given.onError, "options.onError", checkFunction<Environment["onError"]>, inherited.onError),
-  };
-  return new Custodian(above, environment, optional(given.name, "options.name", checkString, undefined));
+  const timeout = optional(
+    given.finalizerTimeout,
+    "options.finalizerTimeout",
+    checkTimeout,
+    inherited.finalizerTimeout,
+  );
+  const onError = optional(given.onError, "options.onError", checkFunction<Environment["onError"]>, inherited.onError);
+  const isInherited =
+    clock === inherited.timers.clock && timeout === inherited.finalizerTimeout && onError === inherited.onError;
+  return new Custodian(
+    above,
+    isInherited ? inherited : environment(timersOf(clock, inherited), timeout, onError),
+    name,
+  );
 }
 
-function timersOf(clock: Clock): TimerManager {
+function checkTimeout(value: unknown, path: string): number {
+  return duration(value, path, { finite: true });
+}
+
+function timersOf(clock: Clock, inherited: Environment): TimerManager {
+  if (clock === inherited.timers.clock) return inherited.timers;
   return clock === systemClock ? defaultTimerManager() : new TimerManager({ clock });
 }

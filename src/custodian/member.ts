@@ -89,7 +89,7 @@ export class Resource extends Member {
   }
 
   override end(reason: unknown): boolean {
-    if (this.#watcher !== null) this.#hearErrors();
+    if (this.kind.mayFail === true) this.#hearErrors();
     const result = this.kind.shutDown(this.value, reason);
     if (isThenable(result)) {
       this.unwatch();

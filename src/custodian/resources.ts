@@ -24,6 +24,8 @@ export interface ResourceKind<T = unknown> {
   readonly endsAtOnce?: boolean;
   /** Whether it has ended already. */
   isClosed?(value: T): boolean;
+  /** Whether it may emit 'error' while it closes. With nobody to hear it, that would end the process. */
+  readonly mayFail?: boolean;
   /** At the finalizer timeout: ends it without its consent. */
   force?(value: T): void;
 }
@@ -34,8 +36,8 @@ interface Row extends ResourceKind {
 
 /** Erases the type that `is` has proved. Every row gets every property, so that all have one shape. */
 function row<T>(name: string, is: (value: object) => boolean, kind: Omit<ResourceKind<T>, "name">): Row {
-  const { shutDown, closeEvent, watch, endsAtOnce, isClosed, force } = kind;
-  return { name, shutDown, closeEvent, watch, endsAtOnce, isClosed, force, is } as Row;
+  const { shutDown, closeEvent, watch, endsAtOnce, isClosed, mayFail, force } = kind;
+  return { name, shutDown, closeEvent, watch, endsAtOnce, isClosed, mayFail, force, is } as Row;
 }
 
 function has(...names: PropertyKey[]): (value: object) => boolean {
@@ -77,20 +79,24 @@ const rows: readonly Row[] = [
     closeEvent: "close",
     // Its own `closed` is true from the moment a close was asked for; the one it hides tells the truth.
     isClosed: (stream) => Reflect.get(Duplex.prototype, "closed", stream),
+    mayFail: true,
   }),
   row<Destroyable & NodeJS.ReadableStream>("stream without 'close'", isSilentStream, {
     shutDown: destroy,
     watch: (stream, ended) => finished(stream, { error: false }, ended),
     isClosed: (stream) => stream.closed === true,
+    mayFail: true,
   }),
   row<Destroyable>("stream", (value) => value instanceof Stream && "destroy" in value, {
     shutDown: destroy,
     closeEvent: "close",
     isClosed: (stream) => stream.closed === true,
+    mayFail: true,
   }),
   row<Server>("HTTP server", (value) => value instanceof Server && speaksHttp(value), {
     shutDown: endConnections,
     watch: watchConnections,
+    mayFail: true,
   }),
   row<Server>("server", (value) => value instanceof Server, {
     shutDown: close,
@@ -107,12 +113,14 @@ const rows: readonly Row[] = [
     },
     closeEvent: "close",
     isClosed: (session) => session.destroyed,
+    mayFail: true,
   }),
   row<Process>("child process", has("kill", "spawnfile", "stdio"), {
     shutDown: (child) => void child.kill("SIGTERM"),
     closeEvent: "exit",
     isClosed: (child) => child.pid === undefined || child.exitCode !== null || child.signalCode !== null,
     force: (child) => void child.kill("SIGKILL"),
+    mayFail: true,
   }),
   row<{ threadId: number; terminate(): Promise<number> }>("worker", has("terminate", "threadId", "postMessage"), {
     shutDown: (worker) => worker.terminate(),
@@ -164,11 +172,13 @@ const rows: readonly Row[] = [
     shutDown: close,
     closeEvent: "close",
     isClosed: (reader) => reader.closed,
+    mayFail: true,
   }),
   row<Closable>("file system watcher", has("close", "start", "ref", "on"), {
     shutDown: close,
     closeEvent: "close",
     endsAtOnce: true,
+    mayFail: true,
   }),
   row<Closable>("directory", has("close", "readSync", "path"), { shutDown: closeDirectory }),
   row<Disposable>("Node timer", has("hasRef", "_destroyed", Symbol.dispose), {
@@ -192,6 +202,7 @@ const rows: readonly Row[] = [
     closeEvent: "close",
     // A WebSocket of `ws` waits for its peer.
     force: (emitter) => void emitter.terminate?.(),
+    mayFail: true,
   }),
 ];
 

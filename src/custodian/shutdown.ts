@@ -6,8 +6,8 @@
  */
 import { defineChannel } from "../core/channels.ts";
 import { toError } from "../core/report.ts";
-import type { Timer } from "../timers/timer.ts";
 import type { Custodian } from "./custodian.ts";
+import type { Bounded } from "./finalizers.ts";
 import { leakTracer } from "./leaks.ts";
 import type { Member, Resource } from "./member.ts";
 import { MemberList } from "./member-list.ts";
@@ -31,7 +31,10 @@ const capture = (resolve: Settle): void => {
   captured = resolve;
 };
 
-export class Shutdown {
+export class Shutdown implements Bounded {
+  deadline: number | null = null;
+  earlier: Bounded | null = null;
+  later: Bounded | null = null;
   readonly reason: unknown;
   readonly #custodian: Custodian;
   #state: "telling" | "waiting" | "done" = "telling";
@@ -40,7 +43,7 @@ export class Shutdown {
   #errors: Error[] | null = null;
   #report: Promise<ShutdownReport> | null = null;
   #settle: Settle | null = null;
-  #finalizer: Timer<Shutdown> | null = null;
+  #isBounded = false;
 
   constructor(custodian: Custodian, reason: unknown) {
     this.#custodian = custodian;
@@ -69,22 +72,28 @@ export class Shutdown {
     }
     this.#state = "waiting";
     this.finishIfDone();
-    if (!this.isDone && !this.#endsWithAbove()) this.#finalizer = this.#startFinalizer();
+    if (this.isDone || this.#endsWithAbove()) return;
+    this.#isBounded = true;
+    this.#custodian.environment.finalizers.add(this);
   }
 
   /** Ends what came too late to be owned. A shutdown that is still under way waits for it. */
   endLate(resource: Resource): void {
-    resource.owner = this.#custodian;
+    const custodian = this.#custodian;
+    resource.owner = custodian;
+    leakTracer()?.changed(custodian, true);
     resource.watch();
     this.#end(resource);
-    if (this.isDone && resource.owner !== null) this.#startFinalizer();
+    if (!this.isDone || resource.owner === null) return;
+    const { timers, finalizerTimeout } = custodian.environment;
+    timers.start(finalizerTimeout, () => this.expire(finalizerTimeout));
   }
 
   /** Call it when a member has ended. */
   finishIfDone(): void {
     if (this.#state !== "waiting" || this.#slow.newest !== null) return;
     this.#state = "done";
-    this.#finalizer?.cancel();
+    if (this.#isBounded) this.#custodian.environment.finalizers.remove(this);
     if (shutDownChannel.hasSubscribers) {
       shutDownChannel.publish({ custodian: this.#custodian, reason: this.reason, ...this.#outcome() });
     }
@@ -121,22 +130,7 @@ export class Shutdown {
     return owner?.isShutDown === true && owner.environment.finalizerTimeout <= environment.finalizerTimeout;
   }
 
-  #startFinalizer(): Timer<Shutdown> {
-    const { timers, finalizerTimeout } = this.#custodian.environment;
-    return timers.start<Shutdown>(finalizerTimeout, finalize, this);
-  }
-
   #outcome(): ShutdownReport {
     return this.#errors === null ? noErrors : { errors: this.#errors };
   }
-
-  /** The finalizer timer fired. */
-  finalize(): void {
-    this.expire(this.#custodian.environment.finalizerTimeout);
-  }
-}
-
-/** One function for all finalizers. */
-function finalize(shutdown: Shutdown): void {
-  shutdown.finalize();
 }

@@ -26,7 +26,9 @@ import { tls } from "../protocols/tls/tls.ts";
 import { addressesOf, converse } from "./conversation.ts";
 import type { Dispatch, Handlers, ReadRequest } from "./conversation.ts";
 import { Listener, enforcedByAll } from "./listener.ts";
-import { RunningServer, listen } from "./running-server.ts";
+import { listenKeys, listenOptions } from "./listening.ts";
+import { start } from "./running-server.ts";
+import type { RunningServer } from "./running-server.ts";
 
 /** Turns the ports of a socket into those that are talked on: decompression, a handshake of one's own. */
 export type PortsToRealPorts = (input: Readable, output: Writable) => RealPorts | Promise<RealPorts>;
@@ -69,20 +71,6 @@ const conversationKeys = [
   "asyncContext",
   "clock",
 ] as const;
-const listenKeys = [
-  "port",
-  "host",
-  "path",
-  "backlog",
-  "exclusive",
-  "readableAll",
-  "writableAll",
-  "ipv6Only",
-  "reusePort",
-  "signal",
-  "fd",
-  "handle",
-] as const;
 
 const enforcedInConversation: readonly SafetyLimitName[] = [
   "idleTimeout",
@@ -113,9 +101,7 @@ export async function serve<Request>(options: ServeOptions<Request>): Promise<Ru
   };
   const protocol = secure === null ? talk : tls(secure, talk);
   const listener = new Listener(server, protocol, custodian, { safetyLimits, ...managerOptions(options) });
-  const { maxWaiting } = safetyLimits;
-  await listen(server, { backlog: maxWaiting, ...pick(options, listenKeys) });
-  const running = new RunningServer(listener, custodian, 0);
+  const running = await start(listener, custodian, listenOptions(options), 0);
   port = running.port;
   return running;
 }
@@ -155,12 +141,21 @@ function checkHandlers<Request>(options: ConversationOptions<Request>): CheckedH
     dispatch: inContext
       ? (connection, request) => connection.custodian.run(() => dispatch(connection, request))
       : dispatch,
-    portsToRealPorts: optional(portsToRealPorts, "options.portsToRealPorts", checkFunction<PortsToRealPorts>, undefined),
+    portsToRealPorts: optional(
+      portsToRealPorts,
+      "options.portsToRealPorts",
+      checkFunction<PortsToRealPorts>,
+      undefined,
+    ),
   };
 }
 
 /** Never rejects. */
-async function talkOn<Request>(connection: Connection, port: number, handlers: CheckedHandlers<Request>): Promise<void> {
+async function talkOn<Request>(
+  connection: Connection,
+  port: number,
+  handlers: CheckedHandlers<Request>,
+): Promise<void> {
   const source = { port, addresses: addressesOf(connection.raw ?? connection.input) };
   const { portsToRealPorts } = handlers;
   if (portsToRealPorts !== undefined && !(await convertPorts(connection, portsToRealPorts))) return;
@@ -194,8 +189,4 @@ function managerOptions<Request>(options: ConversationOptions<Request>): Connect
 
 function clockOption<Request>({ clock }: ConversationOptions<Request>): Pick<ConnectionManagerOptions, "clock"> {
   return clock === undefined ? {} : { clock };
-}
-
-function pick(options: object, keys: readonly string[]): ListenOptions {
-  return Object.fromEntries(Object.entries(options).filter(([key]) => keys.includes(key)));
 }

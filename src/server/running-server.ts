@@ -1,9 +1,7 @@
 /**
  * A server that listens: where it listens, who is connected, and its two endings.
  */
-import { once } from "node:events";
-import type { AddressInfo, ListenOptions, Server } from "node:net";
-import { ListenError } from "../core/errors.ts";
+import type { AddressInfo, ListenOptions } from "node:net";
 import { checkOptions } from "../core/options.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
@@ -12,6 +10,7 @@ import type { Custodian } from "../custodian/custodian.ts";
 import { allClosed, drainListener } from "./drain.ts";
 import type { DrainReport } from "./drain.ts";
 import type { Listener } from "./listener.ts";
+import { listen, stopListening } from "./listening.ts";
 
 export interface DrainOptions {
   /** How long work in flight may take. 0: cut at once; Infinity: as long as it takes. @default the limit shutdownGracePeriod */
@@ -117,22 +116,22 @@ export class RunningServer {
   }
 }
 
-function stopListening(server: Server): void {
-  if (server.listening) server.close();
-}
-
-/** Starts listening. @throws ListenError when it cannot, saying where and why. */
-export async function listen(server: Server, options: ListenOptions): Promise<void> {
+/**
+ * Makes the listener's server listen, and gives back the running server. Where it cannot listen, everything is as before.
+ * @param defaultGrace milliseconds, where the limits leave the grace period open
+ */
+export async function start(
+  listener: Listener,
+  custodian: Custodian,
+  options: ListenOptions,
+  defaultGrace: number,
+): Promise<RunningServer> {
   try {
-    const listening = once(server, "listening");
-    server.listen(options);
-    await listening;
+    await listen(listener.server, { backlog: listener.manager.safetyLimits.maxWaiting, ...options });
   } catch (error) {
-    throw new ListenError(describeAddress(options), error as NodeJS.ErrnoException);
+    listener.detach();
+    await custodian.shutdownAll("cannot listen");
+    throw error;
   }
-}
-
-function describeAddress({ path, host, port }: ListenOptions): string {
-  if (path !== undefined) return path;
-  return `${host === undefined ? "port " : `${host.includes(":") ? `[${host}]` : host}:`}${port ?? 0}`;
+  return new RunningServer(listener, custodian, defaultGrace);
 }

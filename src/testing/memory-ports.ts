@@ -38,7 +38,8 @@ export class MemoryPort extends Duplex {
   }
 
   override _read(): void {
-    this.#peer?.#resume();
+    const peer = this.#peer;
+    if (peer !== null) peer.#resume();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {

@@ -42,6 +42,7 @@ export class TimerManager {
   readonly #wheel: TimingWheel;
   readonly #onError: (error: Error, timer: Timer<unknown>) => unknown;
   readonly #forgiving: boolean;
+  readonly #extend: ((timer: Timer<unknown>) => number | undefined) | undefined;
   #wakeup: Wakeup = undefined;
   /** What `#wakeup` was asked for; Infinity when there is none. */
   #wakeAt = Infinity;
@@ -51,8 +52,8 @@ export class TimerManager {
   /** Bound once, so that arming a wake-up allocates no closure. */
   readonly #wake: () => void = () => this.#tick();
 
-  /** @internal */
-  constructor(options?: TimerManagerOptions) {
+  /** @param extend asked when a timer is due: milliseconds to go on for instead, or undefined to fire. @internal */
+  constructor(options?: TimerManagerOptions, extend?: (timer: Timer<unknown>) => number | undefined) {
     const given = checkOptions(options, "options", ["resolution", "clock", "onError", "forgiving"]);
     const resolution = optional(given.resolution, "options.resolution", checkResolution, defaultResolution);
     this.clock = optional(given.clock, "options.clock", checkClock, systemClock);
@@ -63,6 +64,7 @@ export class TimerManager {
       (error) => warn(error, "PortreeveTimerWarning"),
     );
     this.#forgiving = optional(given.forgiving, "options.forgiving", checkBoolean, false);
+    this.#extend = extend;
     this.#wheel = new TimingWheel(resolution, this.clock.now());
   }
 
@@ -143,7 +145,9 @@ export class TimerManager {
     this.#wakeAt = Infinity;
     this.#ticking = true;
     try {
-      this.#wheel.advance(now, (entry) => (grant > 0 ? entry.at + grant : this.#fire(entry as Timer<unknown>)));
+      this.#wheel.advance(now, (entry) =>
+        grant > 0 ? entry.at + grant : (this.#goOn(entry as Timer<unknown>, now) ?? this.#fire(entry as Timer<unknown>)),
+      );
     } finally {
       this.#ticking = false;
     }
@@ -159,6 +163,12 @@ export class TimerManager {
       return 0;
     }
     return this.#pausesRunning++ < mostPausesRunning ? lateness : 0;
+  }
+
+  /** The new deadline of a timer that goes on instead of firing. */
+  #goOn(timer: Timer<unknown>, now: number): number | undefined {
+    const more = this.#extend?.(timer);
+    return more === undefined ? undefined : now + more;
   }
 
   #fire(timer: Timer<unknown>): undefined {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Model } from "./model.ts";
-import type { Step } from "./model.ts";
+import type { Move, Step } from "./model.ts";
 
 /** Near and far, whole and broken, on the edges of ticks, slots and turns. */
 const delay: fc.Arbitrary<number> = fc.oneof(
@@ -17,7 +17,7 @@ const finiteDelay = delay.filter((ms) => ms !== Infinity);
 const delta = fc.tuple(delay, fc.boolean()).map(([ms, back]) => (back && ms !== Infinity ? -ms : ms));
 const which = fc.nat({ max: 1000 });
 
-const move: fc.Arbitrary<Step> = fc.oneof(
+const move: fc.Arbitrary<Move> = fc.oneof(
   fc.record({ do: fc.constantFrom("reset" as const, "revise" as const), timer: which, ms: delay }),
   fc.record({ do: fc.constant("increment" as const), timer: which, ms: delta }),
   fc.record({ do: fc.constant("cancel" as const), timer: which }),

@@ -1,0 +1,48 @@
+/**
+ * Listening and no longer listening, with errors that say where and why.
+ */
+import { once } from "node:events";
+import type { ListenOptions, Server } from "node:net";
+import { ListenError } from "../core/errors.ts";
+
+/** The options of `net.Server.listen`. */
+export const listenKeys: readonly (keyof ListenOptions | "reusePort" | "fd" | "handle")[] = [
+  "port",
+  "host",
+  "path",
+  "backlog",
+  "exclusive",
+  "readableAll",
+  "writableAll",
+  "ipv6Only",
+  "reusePort",
+  "signal",
+  "fd",
+  "handle",
+];
+
+/** Those of `options` that `listen` knows. */
+export function listenOptions(options: object): ListenOptions {
+  const keys: readonly string[] = listenKeys;
+  return Object.fromEntries(Object.entries(options).filter(([key]) => keys.includes(key)));
+}
+
+/** Starts listening. @throws ListenError when it cannot, saying where and why. */
+export async function listen(server: Server, options: ListenOptions): Promise<void> {
+  try {
+    const listening = once(server, "listening");
+    server.listen(options);
+    await listening;
+  } catch (error) {
+    throw new ListenError(describeAddress(options), error as NodeJS.ErrnoException);
+  }
+}
+
+export function stopListening(server: Server): void {
+  if (server.listening) server.close();
+}
+
+function describeAddress({ path, host, port }: ListenOptions): string {
+  if (path !== undefined) return path;
+  return `${host === undefined ? "port " : `${host.includes(":") ? `[${host}]` : host}:`}${port ?? 0}`;
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import net from "node:net";
+import { performance } from "node:perf_hooks";
+import { test } from "node:test";
+import { startTimer, startTimerManager } from "../../src/timers/index.ts";
+
+/** Nothing else runs meanwhile: what a slow handler does to everyone. */
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+test("on the clock of the process a thousand timers fire, none of them early", async () => {
+  const manager = startTimerManager();
+  const early: number[] = [];
+  let left = 1000;
+  const alive = setInterval(() => {}, 1000);
+  await new Promise<void>((resolve) => {
+    for (let i = 0; i < 1000; i++) {
+      const timer = startTimer(manager, (i * 7) % 301, () => {
+        if (performance.now() < timer.deadline) early.push(timer.deadline);
+        if (--left === 0) resolve();
+      });
+      if (i % 3 === 0) timer.reset((i * 11) % 301);
+    }
+  });
+  clearInterval(alive);
+  assert.deepEqual(early, []);
+  assert.equal(manager.size, 0);
+});
+
+test("a deadline already past fires after the code that set it has run to its end, promises included", async () => {
+  const alive = setInterval(() => {}, 1000);
+  const order: string[] = [];
+  await new Promise<void>((resolve) => {
+    startTimer(startTimerManager(), 0, () => {
+      order.push("timer");
+      resolve();
+    });
+    void Promise.resolve().then(() => order.push("promise"));
+    order.push("call");
+  });
+  clearInterval(alive);
+  assert.deepEqual(order, ["call", "promise", "timer"]);
+});
+
+test("bytes that came while the loop was blocked are read before a deadline is judged", async (t) => {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const client = net.connect((server.address() as net.AddressInfo).port, "127.0.0.1");
+  const [[socket]] = (await Promise.all([once(server, "connection"), once(client, "connect")])) as [[net.Socket], unknown];
+  t.after(() => client.destroy());
+  t.after(() => socket.destroy());
+
+  const manager = startTimerManager();
+  const order: string[] = [];
+  const fired = new Promise<void>((resolve) => {
+    // Blocked in the phase in which Node runs its timers, with ours due: the worst case.
+    setTimeout(() => {
+      startTimer(manager, 20, () => {
+        order.push("deadline");
+        resolve();
+      });
+      client.write("here I am");
+      block(100);
+    }, 1);
+  });
+  socket.once("data", () => order.push("bytes"));
+  await fired;
+  assert.deepEqual(order, ["bytes", "deadline"]);
+});

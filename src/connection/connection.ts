@@ -19,7 +19,7 @@ import { markPort } from "./lookup.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 import { closePorts } from "./port-closing.ts";
-import { isDeparture } from "./ports.ts";
+import { isDeparture, isProtocolError } from "./ports.ts";
 import { Reader } from "./reader.ts";
 
 const openedChannel = defineChannel<{ connection: Connection }>("portreeve.connection.opened");
@@ -260,10 +260,12 @@ export class Connection {
       this.end("client-reset");
       return;
     }
+    if (isProtocolError(error)) {
+      this.end("protocol-error");
+      return;
+    }
     this.manager.fail(error, this);
-    this.end(
-      (error as NodeJS.ErrnoException).code?.startsWith("ERR_SSL") === true ? "protocol-error" : "internal-error",
-    );
+    this.end("internal-error");
   }
 
   /** The reader took bytes from the port. @internal */

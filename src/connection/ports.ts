@@ -61,6 +61,12 @@ const departures: ReadonlySet<string> = new Set([
   "ERR_STREAM_PREMATURE_CLOSE",
 ]);
 
+/** Whether Node refused what the client sent: the HTTP parser, or TLS. Nobody's error but the client's. */
+export function isProtocolError(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return typeof code === "string" && /^(HPE_|ERR_SSL_|ERR_TLS_|ERR_HTTP_)/.test(code);
+}
+
 /** Resets a socket (RST), so that the kernel frees what was not taken; anything else is destroyed. */
 export function reset(port: Readable | Writable): void {
   // A socket without a TCP handle (a unix socket, a pipe) has no RST to send.

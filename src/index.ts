@@ -30,7 +30,12 @@ export { connectionOf } from "./connection/lookup.ts";
 export { serve, servePorts } from "./server/dispatch-server.ts";
 
 // Limits and owners.
-export { isSafetyLimits, makeSafetyLimits, makeUnlimitedSafetyLimits } from "./limits/safety-limits.ts";
+export {
+  isSafetyLimits,
+  makeSafetyLimits,
+  makeUnlimitedSafetyLimits,
+  safetyLimitNames,
+} from "./limits/safety-limits.ts";
 export { makeCustodian } from "./custodian/make-custodian.ts";
 
 // Errors.

@@ -15,7 +15,7 @@ const { startTimerManager } = await import(process.env.DIST ?? "../../dist/timer
 const require = createRequire(import.meta.url);
 
 function block(ms) {
-  for (const end = performance.now() + ms; performance.now() < end; );
+  for (const end = performance.now() + ms; performance.now() < end;);
 }
 
 /** The least that a timer with a deadline of its own can cost: read the clock, write one field of a record like ours. */
@@ -108,4 +108,11 @@ function timerWheel() {
   };
 }
 
-export const contenders = { floor, portreeve, "portreeve again": portreeve, setTimeout: node, undici, "timer-wheel": timerWheel };
+export const contenders = {
+  floor,
+  portreeve,
+  "portreeve again": portreeve,
+  setTimeout: node,
+  undici,
+  "timer-wheel": timerWheel,
+};

@@ -3,7 +3,9 @@
  * of this package in the process finds it, and one function serves the events of all ports.
  */
 import type { Readable, Writable } from "node:stream";
+import { finished } from "node:stream";
 import type { Connection } from "./connection.ts";
+import { noteClosed, noteOpened } from "./ports.ts";
 
 const portKey = Symbol.for("portreeve.port.v1");
 
@@ -15,14 +17,23 @@ interface Marked {
 export function markPort(port: Readable | Writable, connection: Connection): void {
   (port as Marked)[portKey] = connection;
   port.on("error", onError);
-  port.on("close", onClose);
+  noteOpened(port);
+  if (emitsClose(port)) port.on("close", onClose);
+  else finished(port, { error: false }, () => onClose.call(port));
+}
+
+/** Streams made with `emitClose: false` tell nobody but their own state. */
+function emitsClose(port: object): boolean {
+  const { _readableState, _writableState } = port as Record<string, { emitClose?: boolean } | undefined>;
+  return (_readableState ?? _writableState)?.emitClose !== false;
 }
 
 function onError(this: unknown, error: Error): void {
   (this as Marked)[portKey]?.portFailed(error);
 }
 
-function onClose(this: unknown): void {
+function onClose(this: Readable | Writable): void {
+  noteClosed(this);
   (this as Marked)[portKey]?.portClosed();
 }
 

@@ -2,7 +2,6 @@
  * Closing the ports of a connection, once it has been decided: output first, then input, so that the bytes already
  * written reach the client, for a bounded time.
  */
-import { Duplex } from "node:stream";
 import type { Readable, Writable } from "node:stream";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { CloseManner } from "./close-reason.ts";
@@ -11,8 +10,9 @@ import { reset } from "./ports.ts";
 export interface ClosingPorts {
   readonly input: Readable;
   readonly output: Writable;
-  /** The raw socket below, where the ports are of a layer on top (TLS): it is what a reset is sent on. */
-  readonly raw: Readable | null;
+  /** The ports below, where these are of a layer on top (TLS, compression): it is there that a reset is sent. */
+  readonly rawInput: Readable | null;
+  readonly rawOutput: Writable | null;
 }
 
 /**
@@ -22,41 +22,48 @@ export interface ClosingPorts {
 export function closePorts(ports: ClosingPorts, manner: CloseManner, timers: TimerManager, timeout: number): void {
   const { input, output } = ports;
   silence(input);
-  if (input !== (output as unknown)) input.destroy();
   if (manner === "reset" || output.destroyed || (manner === "cut" && output.writableLength > 0)) {
     force(ports);
     return;
   }
   if (!output.writableEnded) output.end();
+  if (input !== (output as unknown)) input.destroy();
   if (manner === "cut" || timeout === 0) {
-    if (output.writableLength > 0) force(ports);
-    else destroy(ports);
+    cutPorts(ports);
     return;
   }
   const timer = timers.start(timeout, () => (output.writableFinished ? destroy(ports) : force(ports)));
   output.once("close", () => timer.cancel());
   const flushed = (): void => {
-    const { raw } = ports;
-    if (raw instanceof Duplex && isPiped(ports) && !raw.writableFinished) raw.once("finish", () => destroy(ports));
-    else lingerOn();
+    const { rawInput, rawOutput } = ports;
+    if (rawInput === null || rawOutput === null || !isPiped(ports)) lingerOn(input, output);
+    else if (rawOutput.writableFinished) lingerOn(rawInput, rawOutput);
+    else rawOutput.once("finish", () => lingerOn(rawInput, rawOutput));
   };
-  const lingerOn = (): void => {
-    const waitForClient = manner === "linger" && input === (output as unknown) && !input.readableEnded;
-    if (!waitForClient || input.destroyed) {
+  const lingerOn = (from: Readable, to: Writable): void => {
+    const waitForClient = manner === "linger" && from === (to as unknown) && !from.readableEnded;
+    if (!waitForClient || from.destroyed) {
       destroy(ports);
       return;
     }
+    silence(from);
     // Read and thrown away: bytes left unread would make the kernel answer our FIN's close with a reset.
-    input.once("end", () => destroy(ports));
-    input.resume();
+    from.once("end", () => destroy(ports));
+    from.resume();
   };
   if (output.writableFinished) flushed();
   else output.once("finish", flushed);
 }
 
+/** Closes them at once, whatever they were waiting for; reset if bytes were still waiting. */
+export function cutPorts(ports: ClosingPorts): void {
+  if (ports.output.writableLength > 0 || (ports.rawOutput?.writableLength ?? 0) > 0) force(ports);
+  else destroy(ports);
+}
+
 /** Whether the layer above writes to the port below as a program would; a TLS socket takes over its handle instead. */
-function isPiped({ output, raw }: ClosingPorts): boolean {
-  return raw !== (output as unknown) && !("encrypted" in output);
+function isPiped({ output, rawOutput }: ClosingPorts): boolean {
+  return rawOutput !== output && !("encrypted" in output);
 }
 
 /** Takes the input away from the program: from now on nobody but us reads it. */
@@ -67,12 +74,13 @@ function silence(input: Readable): void {
 }
 
 function force(ports: ClosingPorts): void {
-  reset(ports.raw ?? (ports.output as unknown as Readable));
+  reset(ports.rawOutput ?? ports.output);
   destroy(ports);
 }
 
 function destroy(ports: ClosingPorts): void {
   ports.output.destroy();
   ports.input.destroy();
-  ports.raw?.destroy();
+  ports.rawOutput?.destroy();
+  ports.rawInput?.destroy();
 }

@@ -46,6 +46,23 @@ function isNodeStream(value: unknown): value is Readable | Writable {
   );
 }
 
+/** Ports that said 'close' and do not look closed afterwards: standard streams, and streams of older makes. */
+const closedQuietly = new WeakSet<object>();
+
+/** Call it when a port said 'close'. */
+export function noteClosed(port: Readable | Writable): void {
+  if (port.closed !== true) closedQuietly.add(port);
+}
+
+/** Call it when a port is taken into use. */
+export function noteOpened(port: Readable | Writable): void {
+  closedQuietly.delete(port);
+}
+
+export function isClosed(port: Readable | Writable): boolean {
+  return port.closed === true || closedQuietly.has(port);
+}
+
 /** Whether a stream's errors are what clients do, rather than faults: they went away. */
 export function isDeparture(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code;
@@ -66,6 +83,25 @@ export function isProtocolError(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   return typeof code === "string" && /^(HPE_|ERR_SSL_|ERR_TLS_|ERR_HTTP_)/.test(code);
 }
+
+/** Whether an error is what a program hears that goes on using a connection after its end. */
+export function isAftermath(error: unknown): boolean {
+  if (isDeparture(error)) return true;
+  const { code, name } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  return name === "AbortError" || (code !== undefined && aftermaths.has(code));
+}
+
+const aftermaths: ReadonlySet<string> = new Set([
+  "ABORT_ERR",
+  "ERR_PORTREEVE_CONNECTION_CLOSED",
+  "ERR_PORTREEVE_CUSTODIAN_SHUT_DOWN",
+  "ERR_PORTREEVE_UNEXPECTED_END",
+  "ERR_STREAM_ALREADY_FINISHED",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_PUSH_AFTER_EOF",
+  "ERR_STREAM_WRITE_AFTER_END",
+  "ERR_STREAM_UNABLE_TO_PIPE",
+]);
 
 /** Resets a socket (RST), so that the kernel frees what was not taken; anything else is destroyed. */
 export function reset(port: Readable | Writable): void {

@@ -18,7 +18,7 @@ const bytes: Readonly<Record<string, number>> = {
   GB: 1e9,
   GiB: 2 ** 30,
 };
-const amount = /^([+-]?)(\d+(?:\.\d+)?) ?([A-Za-z]+)$/;
+const amount = /^([+-]?)(\d+)(?:\.(\d+))? ?([A-Za-z]+)$/;
 
 /** What a caller allows beyond a finite number from 0 up. */
 export interface UnitRules {
@@ -76,13 +76,12 @@ function expectation(what: string, rules: UnitRules): string {
 /** NaN for text that is no amount, so that the caller reports text and numbers alike. */
 function parse(text: string, units: Readonly<Record<string, number>>): number {
   if (text === "Infinity") return Infinity;
-  const [, sign, digits, unit] = amount.exec(text) ?? [];
+  const [, sign, whole, fraction = "0", unit] = amount.exec(text) ?? [];
   const factor = unit !== undefined && Object.hasOwn(units, unit) ? units[unit] : undefined;
-  if (digits === undefined || factor === undefined) return Number.NaN;
-  const exact = Number(digits) * factor;
+  if (whole === undefined || factor === undefined) return Number.NaN;
+  // 1.005 * 1000 is not 1005 in binary: the fraction counts to a millionth of the base unit.
+  const number = Number(whole) * factor + Math.round(Number(`0.${fraction}`) * factor * 1e6) / 1e6;
   // Never is spelled Infinity; a number too large for a computer is a mistake.
-  if (exact === Infinity) return Number.NaN;
-  // 1.005 * 1000 is not 1005 in binary: amounts are rounded to a millionth of the base unit.
-  const rounded = Number.isInteger(exact) ? exact : Math.round(exact * 1e6) / 1e6;
-  return sign === "-" ? -rounded : rounded;
+  if (number === Infinity) return Number.NaN;
+  return sign === "-" ? -number : number;
 }

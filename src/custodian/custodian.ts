@@ -16,7 +16,7 @@ import type { Finalizers } from "./finalizers.ts";
 import { leakTracer } from "./leaks.ts";
 import { Member, Resource } from "./member.ts";
 import { MemberList } from "./member-list.ts";
-import { deferredKind, kindOf, timerKind } from "./resources.ts";
+import { custodianKind, deferredKind, kindOf, timerKind } from "./resources.ts";
 import type { ResourceKind } from "./resources.ts";
 import { abortReason, shutDownError } from "./shut-down-error.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -84,10 +84,6 @@ export class Custodian extends Member {
    * @throws CustodianShutDownError after the shutdown; the resource is then closed at once.
    */
   use<T extends object>(resource: T): T {
-    if (resource instanceof Custodian) {
-      this.#take(resource);
-      return resource;
-    }
     const kind = kindOf(resource);
     if (kind === undefined) {
       throw new ArgumentTypeError(
@@ -96,7 +92,8 @@ export class Custodian extends Member {
         resource,
       );
     }
-    if (this.#members.find(resource) === undefined) this.manage(resource, kind);
+    if (kind === custodianKind) this.#take(resource as unknown as Custodian);
+    else if (this.#members.find(resource) === undefined) this.manage(resource, kind);
     return resource;
   }
 

@@ -65,6 +65,13 @@ function warnOfLeak({ kind, name, madeAt, owned }: LeakReport): void {
   warn(new Error(`the custodian ${name ?? ""} made here ${what}, owning ${owned}\n${madeAt}`), "PortreeveLeakWarning");
 }
 
+/** The stack below the function that called `constructor`. */
+function placeOfCall(constructor: Function): string {
+  const holder: { stack?: string } = {};
+  Error.captureStackTrace(holder, constructor);
+  return holder.stack?.split("\n").slice(2).join("\n") ?? "";
+}
+
 class LeakTracer {
   readonly #after: number;
   readonly #onLeak: (report: LeakReport) => unknown;
@@ -80,11 +87,7 @@ class LeakTracer {
   }
 
   made(custodian: Custodian): void {
-    const trace: Trace = {
-      name: custodian.name,
-      madeAt: new Error("made").stack?.split("\n").slice(3).join("\n") ?? "",
-      owned: 0,
-    };
+    const trace: Trace = { name: custodian.name, madeAt: placeOfCall(custodian.constructor), owned: 0 };
     this.#traces.set(custodian, trace);
     this.#registry.register(custodian, trace, trace);
   }

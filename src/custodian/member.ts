@@ -56,7 +56,7 @@ export class Resource extends Member {
   /** Whether it may end without our hearing of it, so that one has to look. */
   get isQuiet(): boolean {
     const { kind } = this;
-    return kind.isClosed !== undefined && kind.closeEvent === undefined && kind.watch === undefined;
+    return kind.closeEvent === undefined && kind.watch === undefined && kind.isClosed !== undefined;
   }
 
   get isClosed(): boolean {

@@ -14,7 +14,9 @@ const samplingInterval = 100;
 /** Anything that says how many bytes it keeps in memory. */
 interface Buffering {
   readableLength?: unknown;
+  readableObjectMode?: unknown;
   writableLength?: unknown;
+  writableObjectMode?: unknown;
   bufferedBytes?: unknown;
 }
 
@@ -57,9 +59,14 @@ export function bytesHeld(custodian: Custodian): number {
 
 function bytesBuffered(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
-  const { readableLength, writableLength, bufferedBytes } = value as Buffering;
-  return [readableLength, writableLength, bufferedBytes].reduce<number>(
-    (sum, bytes) => sum + (typeof bytes === "number" ? bytes : 0),
-    0,
+  const { readableLength, readableObjectMode, writableLength, writableObjectMode, bufferedBytes } = value as Buffering;
+  return (
+    (readableObjectMode === true ? 0 : count(readableLength)) +
+    (writableObjectMode === true ? 0 : count(writableLength)) +
+    count(bufferedBytes)
   );
+}
+
+function count(bytes: unknown): number {
+  return typeof bytes === "number" ? bytes : 0;
 }

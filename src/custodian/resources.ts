@@ -8,6 +8,7 @@ import { Server, Socket } from "node:net";
 import { Duplex, Stream, finished } from "node:stream";
 import { isTimer } from "../timers/timer.ts";
 import type { Timer } from "../timers/timer.ts";
+import { Member } from "./member.ts";
 import { endConnections, speaksHttp, watchConnections } from "./server-connections.ts";
 import { abortReason } from "./shut-down-error.ts";
 
@@ -67,6 +68,11 @@ interface Process {
 
 const destroy = (value: Destroyable): void => void value.destroy();
 const close = (value: Closable): unknown => value.close();
+
+/** A custodian is not managed as a value: it becomes a child. */
+export const custodianKind: Row = row<Member>("custodian", (value) => value instanceof Member, {
+  shutDown: (custodian, reason) => custodian.end(reason),
+});
 
 const rows: readonly Row[] = [
   row<Destroyable>("socket", (value) => value instanceof Socket, {
@@ -189,6 +195,7 @@ const rows: readonly Row[] = [
     shutDown: (timer) => void timer.cancel(),
     isClosed: (timer) => !timer.active,
   }),
+  custodianKind,
   row<AsyncDisposable>("async disposable", has(Symbol.asyncDispose), {
     shutDown: (disposable) => disposable[Symbol.asyncDispose](),
     isClosed: isDisposed,

@@ -146,7 +146,9 @@ export class TimerManager {
     this.#ticking = true;
     try {
       this.#wheel.advance(now, (entry) =>
-        grant > 0 ? entry.at + grant : (this.#goOn(entry as Timer<unknown>, now) ?? this.#fire(entry as Timer<unknown>)),
+        grant > 0
+          ? entry.at + grant
+          : (this.#goOn(entry as Timer<unknown>, now) ?? this.#fire(entry as Timer<unknown>)),
       );
     } finally {
       this.#ticking = false;

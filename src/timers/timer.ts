@@ -19,7 +19,7 @@ export type TimerAction<Subject> = (subject: Subject) => unknown;
  * Firing and cancelling are final. Afterwards every verb does nothing and returns false. All verbs are O(1) and none
  * allocates. A timer keeps no process alive.
  */
-export class Timer<Subject = undefined> implements WheelEntry {
+export class Timer<Subject = undefined> {
   // In this order: what a reset touches lies in one cache line.
   /** @internal */
   at: number;

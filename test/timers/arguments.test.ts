@@ -50,8 +50,13 @@ function begin(): Timer {
 for (const [name, call] of Object.entries(verbs)) {
   test(`${name} refuses what is no duration, says what it got, and changes nothing`, () => {
     const timer = begin();
-    for (const [value, expected] of name === "incrementTimer" ? badDurations : [...badDurations, ...negativeDurations]) {
-      assert.throws(() => call(timer, value as Duration), { ...expected, message: /^ms: expected a duration .*, got / });
+    for (const [value, expected] of name === "incrementTimer"
+      ? badDurations
+      : [...badDurations, ...negativeDurations]) {
+      assert.throws(() => call(timer, value as Duration), {
+        ...expected,
+        message: /^ms: expected a duration .*, got /,
+      });
       assert.equal(timer.deadline, 1000);
       assert.equal(timer.manager.size, 1);
     }
@@ -83,7 +88,7 @@ test("an action must be a function", () => {
 
 test("the functions refuse what is no timer and no timer manager", () => {
   for (const value of [undefined, null, {}, 1, setTimeout, startTimerManager()]) {
-    const timer = value as unknown as Timer;
+    const timer = value as Timer;
     assert.throws(() => resetTimer(timer, 1), { ...wrongType, path: "timer" });
     assert.throws(() => incrementTimer(timer, 1), { ...wrongType, path: "timer" });
     assert.throws(() => reviseTimer(timer, 1, nothing), { ...wrongType, path: "timer" });

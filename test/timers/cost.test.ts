@@ -104,7 +104,10 @@ test("one wake-up waits for all timers, and none when no timer waits for a time"
   assert.equal(clock.pending, 0);
   manager.start(Infinity, nothing);
   assert.equal(clock.pending, 0);
-  assert.equal(timers.some((timer) => timer.active), false);
+  assert.equal(
+    timers.some((timer) => timer.active),
+    false,
+  );
 });
 
 test("the wake-up of a timer that was cancelled comes once, finds nothing and asks for no other", () => {
@@ -116,4 +119,3 @@ test("the wake-up of a timer that was cancelled comes once, finds nothing and as
   assert.ok(entries + slots <= 2);
   assert.equal(clock.pending, 0);
 });
-

@@ -59,7 +59,12 @@ test("what is thrown reaches onError as an Error, whatever it was", () => {
     });
     clock.advance(100);
   }
-  assert.deepEqual(messages, ['thrown value: "text"', "thrown value: 7", "thrown value: undefined", "thrown value: null"]);
+  assert.deepEqual(messages, [
+    'thrown value: "text"',
+    "thrown value: 7",
+    "thrown value: undefined",
+    "thrown value: null",
+  ]);
 });
 
 /** Runs a script in a process of its own and gives back what it printed as JSON. */

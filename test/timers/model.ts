@@ -8,7 +8,7 @@ import { startTimer, startTimerManager } from "../../src/timers/index.ts";
 import type { Timer, TimerManager } from "../../src/timers/index.ts";
 
 /** One thing to do. `timer` picks a timer by its number, modulo how many there are. */
-export type Step = { do: "start"; ms: number; then: readonly Step[] } | Move | { do: "advance"; ms: number };
+export type Step = { do: "start"; ms: number; next: readonly Step[] } | Move | { do: "advance"; ms: number };
 export type Move =
   | { do: "reset" | "increment" | "revise"; timer: number; ms: number }
   | { do: "cancel"; timer: number };
@@ -71,7 +71,7 @@ export class Model {
 
   #take(step: Step): void {
     if (step.do === "advance") return this.clock.advance(step.ms);
-    if (step.do === "start") return this.#start(step.ms, step.then);
+    if (step.do === "start") return this.#start(step.ms, step.next);
     const { real, expected } = this.#timers[step.timer % this.#timers.length] ?? {};
     if (real === undefined || expected === undefined) return;
     const waiting = expected.state === "waiting";
@@ -92,11 +92,11 @@ export class Model {
     return real.revise(step.ms, this.#action(expected, expected.revision, []));
   }
 
-  #start(ms: number, then: readonly Step[]): void {
+  #start(ms: number, next: readonly Step[]): void {
     const now = this.clock.now();
     const expected: Expected = { state: "waiting", deadline: now + ms, since: now, revision: 0 };
     let inside = true;
-    const action = this.#action(expected, 0, then);
+    const action = this.#action(expected, 0, next);
     const real = startTimer(this.manager, ms, () => {
       assert.equal(inside, false, "fired inside start");
       return action();
@@ -106,7 +106,7 @@ export class Model {
   }
 
   /** What fails in here is reported to the manager's onError, and so to `check`. */
-  #action(expected: Expected, revision: number, then: readonly Step[]): () => void {
+  #action(expected: Expected, revision: number, next: readonly Step[]): () => void {
     return () => {
       const now = this.clock.now();
       assert.equal(expected.state, "waiting", "fired twice or after cancel");
@@ -114,7 +114,7 @@ export class Model {
       assert.ok(now >= expected.deadline, `fired at ${now}, early for ${expected.deadline}`);
       assert.ok(now <= this.#latest(expected), `fired at ${now}, late for ${expected.deadline}`);
       expected.state = "fired";
-      for (const step of then) this.#take(step);
+      for (const step of next) this.#take(step);
     };
   }
 }

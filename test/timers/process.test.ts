@@ -10,7 +10,9 @@ const timersModule = new URL("../../src/timers/index.js", import.meta.url).href;
 /** Runs a script in a process of its own until it ends by itself. */
 async function run(script: string): Promise<{ code: number; printed: string }> {
   const source = `import { startTimer, startTimerManager } from ${JSON.stringify(timersModule)};\n${script}`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", source], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", source], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [printed, [code]] = await Promise.all([text(child.stdout), once(child, "exit") as Promise<[number]>]);
   return { code, printed };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Model } from "./model.ts";
 import type { Move, Step } from "./model.ts";
 
@@ -22,11 +22,11 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   fc.record({ do: fc.constant("increment" as const), timer: which, ms: delta }),
   fc.record({ do: fc.constant("cancel" as const), timer: which }),
 );
-const plainStart = fc.record({ do: fc.constant("start" as const), ms: delay, then: fc.constant([]) });
+const plainStart = fc.record({ do: fc.constant("start" as const), ms: delay, next: fc.constant([]) });
 const start: fc.Arbitrary<Step> = fc.record({
   do: fc.constant("start" as const),
   ms: delay,
-  then: fc.oneof(
+  next: fc.oneof(
     { weight: 2, arbitrary: fc.constant([]) },
     { weight: 1, arbitrary: fc.array(fc.oneof(move, plainStart), { maxLength: 4 }) },
   ),
@@ -72,7 +72,7 @@ test("the same holds for a crowd: 20 000 timers that move and are cancelled at r
       const model = new Model(10, 0.123);
       const steps: Step[] = [];
       for (const { ms, step } of stream) {
-        steps.push({ do: "start", ms: ms % 60_000, then: [] });
+        steps.push({ do: "start", ms: ms % 60_000, next: [] });
         if (step.do !== "cancel" || steps.length % 3 === 0) steps.push({ ...step, timer: steps.length * 7 });
         if (steps.length >= 40_000) break;
       }

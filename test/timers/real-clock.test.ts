@@ -50,7 +50,10 @@ test("bytes that came while the loop was blocked are read before a deadline is j
   t.after(() => server.close());
   await once(server, "listening");
   const client = net.connect((server.address() as net.AddressInfo).port, "127.0.0.1");
-  const [[socket]] = (await Promise.all([once(server, "connection"), once(client, "connect")])) as [[net.Socket], unknown];
+  const [[socket]] = (await Promise.all([once(server, "connection"), once(client, "connect")])) as [
+    [net.Socket],
+    unknown,
+  ];
   t.after(() => client.destroy());
   t.after(() => socket.destroy());
 

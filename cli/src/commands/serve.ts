@@ -1,0 +1,98 @@
+/**
+ * `portreeve serve <folder>`: a folder over HTTP/1.1, every connection under a manager.
+ */
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import type { Server as SecureServer } from "node:https";
+import { constants } from "node:os";
+import { bold, dim } from "ansis";
+import { Command, InvalidArgumentError } from "commander";
+import { serveHttp } from "portreeve/http";
+import type { RunningServer } from "portreeve/http";
+import { drainLine } from "../drain-line.ts";
+import { UsageError, exitCodes } from "../errors.ts";
+import { collectLimit, limitsOf } from "../limits.ts";
+import { staticFiles } from "../static-files.ts";
+
+interface ServeFlags {
+  host: string;
+  port: number;
+  tlsSelfSigned: boolean;
+  limit?: ReadonlyMap<string, string>;
+}
+
+const signals = ["SIGTERM", "SIGINT"] as const;
+
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("serve a folder over HTTP/1.1, every connection under a manager")
+    .argument("<folder>", "the folder to serve")
+    .option("--host <address>", "the address to listen on", "127.0.0.1")
+    .option("--port <number>", "the port to listen on; 0 for any that is free", parsePort, 8080)
+    .option("--tls-self-signed", "speak HTTPS with a certificate made now", false)
+    .option("--limit <name=value>", "set a safety limit; may be given often", collectLimit)
+    .action(serveFolder);
+}
+
+async function serveFolder(folder: string, flags: ServeFlags): Promise<void> {
+  await mustBeFolder(folder);
+  const safetyLimits = limitsOf(flags.limit ?? new Map());
+  const files = await staticFiles(folder);
+  const web: Server | SecureServer = flags.tlsSelfSigned
+    ? createSecureServer(await selfSigned(flags.host), files)
+    : createServer(files);
+  const server = await serveHttp(web, { host: flags.host, port: flags.port, safetyLimits });
+  const host = flags.host.includes(":") ? `[${flags.host}]` : flags.host;
+  const url = `${flags.tlsSelfSigned ? "https" : "http"}://${host}:${server.port}/`;
+  say(`serving ${folder} on ${bold(url)}`);
+  say(dim("Ctrl-C drains, twice closes at once"));
+  await untilStopped(server);
+}
+
+/** Settles when a signal has drained the server, or a second one closed it. */
+async function untilStopped(server: RunningServer): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const onSignal = (signal: (typeof signals)[number]): void => {
+      if (server.isStopping) {
+        exitCodes.set(128 + constants.signals[signal]);
+        void server.close();
+        return;
+      }
+      say(`${signal}: draining ${server.connections.size} connections`);
+      void server.drain().then((report) => {
+        say(drainLine(report));
+        for (const name of signals) process.off(name, onSignal);
+        resolve();
+      });
+    };
+    for (const name of signals) process.on(name, onSignal);
+  });
+}
+
+async function mustBeFolder(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw new UsageError(
+      `${path}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "no such folder" : String(error)}`,
+    );
+  });
+  if (!found.isDirectory()) throw new UsageError(`${path}: not a folder`);
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError("Expected a number from 0 to 65535.");
+  return port;
+}
+
+/** Loaded only when asked for: making keys is no small library. */
+async function selfSigned(host: string): Promise<{ key: string; cert: string }> {
+  const { generate } = await import("selfsigned");
+  const made = await generate([{ name: "commonName", value: host }], { keyType: "ec" });
+  return { key: made.private, cert: made.cert };
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -28,7 +28,7 @@ export class Budget {
     this.#sendRate = new RateMeter(limits.minSendRate);
     this.#receiveRate = new RateMeter(limits.minReceiveRate);
     this.#sent = bytesLeft(connection);
-    this.#queued = handleQueue(connection.raw ?? connection.output);
+    this.#queued = handleQueue(connection.rawOutput ?? connection.output);
     this.#received = connection.bytesReceived;
   }
 
@@ -39,19 +39,19 @@ export class Budget {
 
   #lookAtSending(connection: Connection, elapsed: number): CloseReason | null {
     const sent = bytesLeft(connection);
-    const queued = handleQueue(connection.raw ?? connection.output);
+    const queued = handleQueue(connection.rawOutput ?? connection.output);
     const progress = Math.max(0, sent - this.#sent) + Math.max(0, this.#queued - queued);
     this.#sent = sent;
     this.#queued = queued;
-    if (connection.output.writableLength === 0) {
+    const unsent = connection.unsentBytes;
+    if (unsent === 0) {
       this.#stalled = 0;
       this.#sendRate.restart();
       return null;
     }
     this.#stalled = progress > 0 ? 0 : this.#stalled + elapsed;
     if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
-    if (connection.output.writableLength > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace)
-      return "limit";
+    if (unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace) return "limit";
     return this.#sendRate.observe(progress, elapsed) ? null : "send-rate";
   }
 
@@ -69,7 +69,10 @@ export class Budget {
 
 /** Bytes that have left the stream's own buffer, or for streams that do not count them, minus those still in it. */
 function bytesLeft(connection: Connection): number {
-  const { output } = connection;
-  const written = "bytesWritten" in output && typeof output.bytesWritten === "number" ? output.bytesWritten : 0;
-  return written - output.writableLength;
+  const { output, rawOutput } = connection;
+  return bytesWritten(output) + (rawOutput === null ? 0 : bytesWritten(rawOutput)) - connection.unsentBytes;
+}
+
+function bytesWritten(output: object): number {
+  return "bytesWritten" in output && typeof output.bytesWritten === "number" ? output.bytesWritten : 0;
 }

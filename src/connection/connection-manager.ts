@@ -14,7 +14,7 @@ import type { SafetyLimits, SafetyLimitsOptions } from "../limits/safety-limits.
 import { TimerManager, defaultTimerManager } from "../timers/timer-manager.ts";
 import { Connection } from "./connection.ts";
 import { connectionOfPort } from "./lookup.ts";
-import { toReadable, toWritable } from "./ports.ts";
+import { checkReadable, checkWritable, toReadable, toWritable } from "./ports.ts";
 import { ConnectionRegistry } from "./registry.ts";
 import { Sweeper } from "./sweeper.ts";
 
@@ -64,22 +64,19 @@ export class ConnectionManager {
   /** See `newConnection`. @internal */
   open(timeout: number, input: unknown, output: unknown, custodian: unknown, shouldClose: unknown): Connection {
     if (this.#disposed) throw new ManagerDisposedError("the connection manager was disposed of");
-    const from = toReadable(input, "input");
-    const to =
-      input === output && !(input instanceof ReadableStream)
-        ? toWritable(from, "output")
-        : toWritable(output, "output");
-    for (const [port, path] of [
-      [from, "input"],
-      [to, "output"],
-    ] as const) {
-      if (connectionOfPort(port) !== undefined)
-        throw new ArgumentTypeError(path, "a port of no other connection", port);
-    }
+    checkReadable(input, "input");
+    checkWritable(output, "output");
+    checkUnused(input, "input");
+    checkUnused(output, "output");
     const owner = checkCustodian(custodian, "custodian");
     const close = checkBoolean(shouldClose, "shouldClose");
-    // Closes the port and throws.
-    if (owner.isShutDown) owner.use(to === (from as unknown) ? from : (from.destroy(), to));
+    const from = toReadable(input);
+    const to = toWritable(output);
+    if (owner.isShutDown) {
+      from.destroy();
+      to.destroy();
+      owner.checkOpen();
+    }
     const connection = new Connection(this, timeout, from, to, owner, close);
     this.connections.add(connection);
     this.#sweeper.wake();
@@ -108,6 +105,10 @@ export class ConnectionManager {
     this.#sweeper.stop();
     this.timers[Symbol.dispose]();
   }
+}
+
+function checkUnused(port: unknown, path: string): void {
+  if (connectionOfPort(port) !== undefined) throw new ArgumentTypeError(path, "a port of no other connection", port);
 }
 
 const brand = Symbol.for("portreeve.connection-manager.v1");

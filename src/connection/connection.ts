@@ -18,8 +18,9 @@ import type { PlannedDeadline } from "./deadline-plan.ts";
 import { markPort } from "./lookup.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
-import { closePorts } from "./port-closing.ts";
-import { isDeparture, isProtocolError } from "./ports.ts";
+import { closePorts, cutPorts } from "./port-closing.ts";
+import type { ClosingPorts } from "./port-closing.ts";
+import { isAftermath, isClosed, isDeparture, isProtocolError } from "./ports.ts";
 import { Reader } from "./reader.ts";
 
 const openedChannel = defineChannel<{ connection: Connection }>("portreeve.connection.opened");
@@ -47,9 +48,12 @@ export class Connection {
   #input: Readable;
   #output: Writable;
   #raw: Readable | null = null;
+  #rawOutput: Writable | null = null;
   #shouldClose: boolean;
   #phase: Phase = "idle";
   #deadline: PlannedDeadline = plan.request;
+  /** Where the plan put the deadline; elsewhere, the program has moved it. */
+  #plannedAt: number;
   #reason: CloseReason | null = null;
   #limit: SafetyLimitName | null = null;
   /** The phase in which the end came. */
@@ -82,6 +86,7 @@ export class Connection {
     custodian.release(input);
     custodian.release(output);
     this.timer = manager.timers.start<Connection>(timeout, expire, this);
+    this.#plannedAt = this.timer.deadline;
     markPort(input, this);
     if (output !== (input as unknown)) markPort(output, this);
     if (openedChannel.hasSubscribers) openedChannel.publish({ connection: this });
@@ -97,9 +102,14 @@ export class Connection {
     return this.#output;
   }
 
-  /** The port below the present ones, where a handshake has put a layer on top of it. */
+  /** The input below the present one, where a handshake has put a layer on top of it. */
   get raw(): Readable | null {
     return this.#raw;
+  }
+
+  /** The output below the present one; of a socket it is the same as `raw`. */
+  get rawOutput(): Writable | null {
+    return this.#rawOutput;
   }
 
   /** Whether it is to end after the current job. Racket entry: `connection-close?`. */
@@ -147,9 +157,19 @@ export class Connection {
     return this.#reader;
   }
 
+  /** Bytes that were written and have not left the process. @internal */
+  get unsentBytes(): number {
+    return this.#output.writableLength + (this.#rawOutput?.writableLength ?? 0);
+  }
+
+  /** Bytes that have come and were not read by the program. @internal */
+  get unreadBytes(): number {
+    return this.#input.readableLength + (this.#reader?.buffered ?? 0);
+  }
+
   /** Bytes in memory on behalf of this connection. */
   get bufferedBytes(): number {
-    return this.#input.readableLength + this.#output.writableLength + (this.#reader?.buffered ?? 0);
+    return this.unreadBytes + this.unsentBytes;
   }
 
   /**
@@ -182,6 +202,8 @@ export class Connection {
     if (this.#reason !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
     this.timer.reset(plannedTimeout(deadline, this.manager.safetyLimits));
+    this.#plannedAt = this.timer.deadline;
+    if (phase === "idle") this.#endIfSoon();
   }
 
   /** Says what to write when the connection is ended. @internal */
@@ -203,6 +225,7 @@ export class Connection {
   replacePorts(input: Readable, output: Writable): void {
     if (input === this.#input && output === this.#output) return;
     this.#raw ??= this.#input;
+    this.#rawOutput ??= this.#output;
     this.#input = input;
     this.#output = output;
     this.#reader = null;
@@ -215,7 +238,7 @@ export class Connection {
   endSoon(reason: CloseReason): void {
     if (this.#soon === "completed") this.#soon = reason;
     this.#shouldClose = true;
-    if (this.#phase === "idle" && this.#input.readableLength === 0) this.end(this.#soon);
+    this.#endIfSoon();
   }
 
   /** Whether it ends after the current job for a reason of the server's. @internal */
@@ -245,6 +268,11 @@ export class Connection {
     this.#finishIfClosed();
   }
 
+  /** Ends what is left of an end that has begun: nobody is waited for any more. @internal */
+  cut(): void {
+    if (this.#phase === "draining") cutPorts(this.#ports());
+  }
+
   /** @internal */
   portClosed(): void {
     if (!this.#arePortsClosed()) return;
@@ -255,7 +283,10 @@ export class Connection {
 
   /** @internal */
   portFailed(error: Error): void {
-    if (this.#reason !== null) return;
+    if (this.#reason !== null) {
+      if (!isAftermath(error) && !isProtocolError(error)) this.manager.fail(error, this);
+      return;
+    }
     if (isDeparture(error)) {
       this.end("client-reset");
       return;
@@ -270,7 +301,14 @@ export class Connection {
 
   /** The reader took bytes from the port. @internal */
   bytesArrived(): void {
-    if (this.#phase === "idle") this.enter("reading", this.#deadline === plan.idle ? plan.request : undefined);
+    if (this.#phase !== "idle") return;
+    if (this.#deadline !== plan.idle) this.enter("reading");
+    else if (this.timer.deadline === this.#plannedAt) this.enter("reading", plan.request);
+    else {
+      // A deadline that the program has moved is not moved by progress.
+      this.#deadline = plan.request;
+      this.enter("reading");
+    }
   }
 
   /** All bytes received, as far as the port tells. @internal */
@@ -308,12 +346,27 @@ export class Connection {
   #closePorts(): void {
     if (this.#reason === null) return;
     const { plainTimers, safetyLimits } = this.manager;
-    const ports = { input: this.#input, output: this.#output, raw: this.#raw };
-    closePorts(ports, closeReasons[this.#reason].manner, plainTimers, safetyLimits.lingerTimeout);
+    // Too much that the client does not take: waiting for it to take it helps nobody.
+    const manner = this.#limit === "maxBufferedBytes" ? "reset" : closeReasons[this.#reason].manner;
+    closePorts(this.#ports(), manner, plainTimers, safetyLimits.lingerTimeout);
+  }
+
+  #ports(): ClosingPorts {
+    return { input: this.#input, output: this.#output, rawInput: this.#raw, rawOutput: this.#rawOutput };
+  }
+
+  /** Ends an idle connection that was to end after its job. */
+  #endIfSoon(): void {
+    if (this.endsSoon && this.#phase === "idle" && this.unreadBytes === 0) this.end(this.#soon);
   }
 
   #arePortsClosed(): boolean {
-    return isClosed(this.#input) && isClosed(this.#output) && (this.#raw === null || isClosed(this.#raw));
+    return (
+      isClosed(this.#input) &&
+      isClosed(this.#output) &&
+      (this.#raw === null || isClosed(this.#raw)) &&
+      (this.#rawOutput === null || isClosed(this.#rawOutput))
+    );
   }
 
   #finishIfClosed(): void {
@@ -336,10 +389,6 @@ export class Connection {
 /** One function for all timers of all connections. */
 function expire(connection: Connection): void {
   connection.expire();
-}
-
-function isClosed(port: Readable | Writable): boolean {
-  return port.closed;
 }
 
 /** How a custodian ends the connections under it. */

@@ -12,29 +12,35 @@ export type InputPort = Readable | ReadableStream;
 export type OutputPort = Writable | WritableStream;
 
 /** @throws ArgumentTypeError unless the value is an open readable stream, of Node or the Web. */
-export function toReadable(port: unknown, path: string): Readable {
+export function checkReadable(port: unknown, path: string): asserts port is InputPort {
   const expected = "an open readable stream";
-  if (port instanceof ReadableStream) {
-    if (port.locked) throw new ArgumentTypeError(path, `${expected} that nobody has locked`, port);
-    return Readable.fromWeb(port);
-  }
-  if (!isNodeStream(port) || typeof (port as Partial<Readable>).read !== "function" || port.destroyed) {
+  if (port instanceof ReadableStream) checkUnlocked(port, path, expected);
+  else if (!isNodeStream(port) || typeof (port as Partial<Readable>).read !== "function" || port.destroyed) {
     throw new ArgumentTypeError(path, expected, port);
   }
-  return port as Readable;
 }
 
 /** @throws ArgumentTypeError unless the value is an open writable stream, of Node or the Web. */
-export function toWritable(port: unknown, path: string): Writable {
+export function checkWritable(port: unknown, path: string): asserts port is OutputPort {
   const expected = "an open writable stream";
-  if (port instanceof WritableStream) {
-    if (port.locked) throw new ArgumentTypeError(path, `${expected} that nobody has locked`, port);
-    return Writable.fromWeb(port);
-  }
-  if (!isNodeStream(port) || typeof (port as Partial<Writable>).write !== "function" || port.destroyed) {
+  if (port instanceof WritableStream) checkUnlocked(port, path, expected);
+  else if (!isNodeStream(port) || typeof (port as Partial<Writable>).write !== "function" || port.destroyed) {
     throw new ArgumentTypeError(path, expected, port);
   }
-  return port as Writable;
+}
+
+/** Adapts, and so locks, a Web stream. */
+export function toReadable(port: InputPort): Readable {
+  return port instanceof ReadableStream ? Readable.fromWeb(port) : port;
+}
+
+/** Adapts, and so locks, a Web stream. */
+export function toWritable(port: OutputPort): Writable {
+  return port instanceof WritableStream ? Writable.fromWeb(port) : port;
+}
+
+function checkUnlocked(port: { locked: boolean }, path: string, expected: string): void {
+  if (port.locked) throw new ArgumentTypeError(path, `${expected} that nobody has locked`, port);
 }
 
 function isNodeStream(value: unknown): value is Readable | Writable {

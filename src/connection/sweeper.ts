@@ -73,7 +73,7 @@ export class Sweeper {
     }
     if (now - connection.since >= this.#limits.maxConnectionAge * jitter(connection.id)) connection.endSoon("max-age");
     this.#lookToo?.(connection);
-    const owes = connection.output.writableLength > 0 || connection.waitsForClient;
+    const owes = connection.unsentBytes > 0 || connection.waitsForClient;
     const budget = this.#budgets.get(connection);
     if (!owes) {
       if (budget !== undefined) this.#budgets.delete(connection);

@@ -16,7 +16,7 @@ import type { Connection } from "../connection/connection.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
 import type { ConnectionErrorHandler, ConnectionManagerOptions } from "../connection/connection-manager.ts";
 import { plan } from "../connection/deadline-plan.ts";
-import { toReadable, toWritable } from "../connection/ports.ts";
+import { checkReadable, checkWritable, toReadable, toWritable } from "../connection/ports.ts";
 import type { InputPort, OutputPort } from "../connection/ports.ts";
 import { requireEnforced } from "../limits/enforced.ts";
 import { makeSafetyLimits, toSafetyLimits } from "../limits/safety-limits.ts";
@@ -170,9 +170,9 @@ async function convertPorts(connection: Connection, portsToRealPorts: PortsToRea
     if (typeof real !== "object" || real === null) {
       throw new ArgumentTypeError("portsToRealPorts", "it to give { input, output }", real);
     }
-    const input = toReadable(real.input, "portsToRealPorts: input");
-    const output = toWritable(real.output, "portsToRealPorts: output");
-    connection.replacePorts(input, output);
+    checkReadable(real.input, "portsToRealPorts: input");
+    checkWritable(real.output, "portsToRealPorts: output");
+    connection.replacePorts(toReadable(real.input), toWritable(real.output));
   } catch (error) {
     if (connection.closeReason === null) {
       connection.manager.fail(toError(error), connection);

@@ -1,4 +1,4 @@
-// The same shuffle in every run, so that runs compare.
+// The same random numbers in every run, so that runs compare.
 
 /** Numbers from 0 to 1, exclusive, that depend only on the seed. */
 export function randomNumbers(seed) {
@@ -11,11 +11,12 @@ export function randomNumbers(seed) {
   };
 }
 
-/** The indexes below `size`. */
-export function inOrder(size) {
+/** The indexes below `size`, in order. */
+export function indexes(size) {
   return Uint32Array.from({ length: size }, (_, i) => i);
 }
 
+/** Puts them in random order, in place. */
 export function shuffle(order, random) {
   for (let i = order.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

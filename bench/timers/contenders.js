@@ -1,40 +1,48 @@
-// The timers that are compared, behind one shape. Each runs in a process of its own, so that every call below has one
-// receiver and is inlined as it would be in a program that uses only that kind of timer.
+// The timers that are compared, behind one shape. Each runs in a process of its own, so that every call has one kind of
+// receiver and is inlined, as in a program that uses only that kind of timer.
 //
 //   start(action, ms)           makes a timer
 //   reset(timers, i, ms)        moves the deadline of timers[i] to ms from now
+//   refresh(timers, i)          the same in a second way, where there is one
 //   increment(timers, i, ms)    moves the deadline of timers[i] by ms
 //   cancel(timer)
-//   restart(timers, i)          where there is a second way to reset: timeout.refresh()
-//   expire(ms)                  makes everything due within ms due now; what is left to do then is the expiry itself
-//   reusable                    false where cancelled timers pile up until the loop turns; `forget` drops them
+//   pass(ms)                    brings everything started before and due within ms to the point of expiring
+//   expire(ms)                  expires it, where that does not happen by itself in the next turn of the loop
+//   forget()                    drops cancelled timers, where they pile up until the loop turns
+//   drive()                     what its user has to run meanwhile
 import { createRequire } from "node:module";
 import { performance } from "node:perf_hooks";
-const { startTimerManager } = await import(process.env.DIST ?? "../../dist/timers/index.js");
+import { startTimerManager } from "../../dist/timers/index.js";
 
 const require = createRequire(import.meta.url);
 
+/** Time passes and nothing runs. */
 function block(ms) {
-  for (const end = performance.now() + ms; performance.now() < end;);
+  const end = performance.now() + ms;
+  while (performance.now() < end);
 }
 
-/** The least that a timer with a deadline of its own can cost: read the clock, write one field of a record like ours. */
-function floor() {
-  class Bare {
-    constructor(owner, at, action, subject) {
-      this.at = at;
-      this.due = -1;
-      this.manager = owner;
-      this.previous = null;
-      this.next = null;
-      this.run = action;
-      this.subject = subject;
-    }
-    write(ms) {
-      this.at = performance.now() + ms;
-      return true;
-    }
+function nothing() {}
+
+/** A record with the fields of our timers, made in the same way, so that its cache misses compare. */
+class Bare {
+  constructor(owner, at, action, subject) {
+    this.at = at;
+    this.due = -1;
+    this.manager = owner;
+    this.previous = null;
+    this.next = null;
+    this.run = action;
+    this.subject = subject;
   }
+  write(ms) {
+    this.at = performance.now() + ms;
+    return true;
+  }
+}
+
+/** The least that a deadline of one's own costs: read the clock, write one field. */
+function floor() {
   const owner = {};
   return {
     start: (action, ms) => new Bare(owner, performance.now() + ms, action, undefined),
@@ -45,65 +53,74 @@ function floor() {
 function portreeve() {
   const manager = startTimerManager();
   return {
-    manager,
     start: (action, ms) => manager.start(ms, action),
     reset: (timers, i, ms) => timers[i].reset(ms),
     increment: (timers, i, ms) => timers[i].increment(ms),
     cancel: (timer) => timer.cancel(),
-    expire: block,
+    pass: block,
   };
+}
+
+function replaceTimeout(timers, i, ms) {
+  const { _onTimeout: action } = timers[i];
+  clearTimeout(timers[i]);
+  timers[i] = setTimeout(action, ms);
 }
 
 function node() {
-  const replace = (timers, i, ms) => {
-    const { _onTimeout: action } = timers[i];
-    clearTimeout(timers[i]);
-    timers[i] = setTimeout(action, ms);
-  };
   return {
     start: (action, ms) => setTimeout(action, ms),
-    reset: replace,
-    increment: replace,
-    restart: (timers, i) => timers[i].refresh(),
+    reset: replaceTimeout,
+    refresh: (timers, i) => timers[i].refresh(),
+    increment: replaceTimeout,
     cancel: (timer) => clearTimeout(timer),
-    expire: block,
+    pass: block,
   };
 }
 
-/** Does not know what time it is: adds 499 ms a tick. Late, or early after a blocked loop, by up to a second. */
+/** The same, reset by timeout.refresh() wherever a program may choose. */
+function refresh() {
+  return { ...node(), reset: (timers, i) => timers[i].refresh() };
+}
+
+/** Reads no clock: it adds 499 ms a tick. So it is up to a second late, and as much as the loop was blocked. */
 function undici() {
-  const timers = require("undici/lib/util/timers.js");
-  const replace = (all, i, ms) => {
-    const { _onTimeout: action } = all[i];
-    timers.clearFastTimeout(all[i]);
-    all[i] = timers.setFastTimeout(action, ms);
-  };
+  const fast = require("undici/lib/util/timers.js");
   return {
-    start: (action, ms) => timers.setFastTimeout(action, ms),
-    reset: (all, i) => all[i].refresh(),
-    increment: replace,
-    cancel: (timer) => timers.clearFastTimeout(timer),
-    expire: (ms) => timers.tick(ms + 1000),
-    forget: () => timers.reset(),
+    start: (action, ms) => fast.setFastTimeout(action, ms),
+    reset: (timers, i) => timers[i].refresh(),
+    increment: (timers, i, ms) => {
+      const { _onTimeout: action } = timers[i];
+      fast.clearFastTimeout(timers[i]);
+      timers[i] = fast.setFastTimeout(action, ms);
+    },
+    cancel: (timer) => fast.clearFastTimeout(timer),
+    pass: nothing,
+    expire: (ms) => fast.tick(ms + 1000),
+    forget: () => fast.reset(),
   };
 }
 
-/** Coarse (1024 ms), and driven by its user. */
+/** Slots of 1024 ms; driven by its user; moving a timer is removing and scheduling again. */
 function timerWheel() {
   const { ActionTimerWheel } = require("timer-wheel");
-  const wheel = new ActionTimerWheel();
-  // The handle gives nothing back, so a program that moves timers has to keep the action beside it.
+  let wheel = new ActionTimerWheel();
+  // Its handle gives nothing back, so a program that moves timers keeps the action beside it.
   const replace = (timers, i, ms) => {
-    const { action, handle } = timers[i];
-    handle.remove();
-    timers[i].handle = wheel.schedule(action, ms);
+    const timer = timers[i];
+    timer.handle.remove();
+    timer.handle = wheel.schedule(timer.action, ms);
   };
   return {
     start: (action, ms) => ({ action, handle: wheel.schedule(action, ms) }),
     reset: replace,
     increment: replace,
     cancel: (timer) => timer.handle.remove(),
-    expire: (ms) => wheel.advance(wheel.localTime + ms),
+    pass: nothing,
+    expire: (ms) => wheel.advance(wheel.localTime + ms + 2000),
+    forget: () => {
+      wheel = new ActionTimerWheel();
+    },
     drive: () => setInterval(() => wheel.advance(), 1000),
   };
 }
@@ -113,6 +130,7 @@ export const contenders = {
   portreeve,
   "portreeve again": portreeve,
   setTimeout: node,
+  refresh,
   undici,
   "timer-wheel": timerWheel,
 };

@@ -1,8 +1,16 @@
 /**
  * `--limit name=value`, as often as one likes.
  */
-import { ArgumentRangeError, ArgumentTypeError, makeSafetyLimits, safetyLimitNames } from "portreeve";
-import type { SafetyLimits } from "portreeve";
+import {
+  ArgumentRangeError,
+  ArgumentTypeError,
+  LimitNotEnforcedError,
+  makeSafetyLimits,
+  safetyLimitNames,
+} from "portreeve";
+import type { SafetyLimitName, SafetyLimits } from "portreeve";
+import { httpLimitNames } from "portreeve/http";
+import prettyBytes from "pretty-bytes";
 import { UsageError } from "./errors.ts";
 
 /** Collects one `--limit` option. @throws UsageError for anything but name=value */
@@ -15,7 +23,7 @@ export function collectLimit(
     throw new UsageError(`--limit ${text}: expected name=value, such as requestReadTimeout=10s`);
   }
   if (!(safetyLimitNames as readonly string[]).includes(name)) {
-    throw new UsageError(`--limit ${text}: there is no limit ${name}; the limits are ${safetyLimitNames.join(", ")}`);
+    throw new UsageError(`--limit ${text}: there is no limit ${name}; portreeve serve --help lists them`);
   }
   return new Map(collected).set(name, value);
 }
@@ -30,6 +38,36 @@ export function limitsOf(collected: ReadonlyMap<string, string>): SafetyLimits {
     const name = error.path.replace(/^safetyLimits\./, "");
     throw new UsageError(`--limit ${name}=${collected.get(name) ?? ""}: expected ${error.expected}`);
   }
+}
+
+/** An error that names an option of the library, in terms of the flag that set it. */
+export function inTermsOfFlags(error: unknown, collected: ReadonlyMap<string, string>): unknown {
+  if (!(error instanceof LimitNotEnforcedError)) return error;
+  const value = collected.get(error.limit) ?? "";
+  return new UsageError(`--limit ${error.limit}=${value}: this server does not enforce this limit`);
+}
+
+/** The limits that a server of files enforces, for --help. */
+export function limitsHelp(): string {
+  const width = Math.max(...httpLimitNames.map((name) => name.length));
+  const lines = httpLimitNames.map((name) => `  ${name.padEnd(width)}  ${defaultOf(name)}`);
+  return ["Limits, and what they are by default (times such as 500ms or 30s, sizes such as 1MiB):", ...lines].join(
+    "\n",
+  );
+}
+
+/** A limit's default in words. */
+export function defaultOf(name: SafetyLimitName): string {
+  const value = makeSafetyLimits()[name];
+  if (value === null) return "25s";
+  if (typeof value === "object") {
+    return "grace" in value
+      ? `${value.bytesPerSecond} bytes a second, after ${value.grace / 1000}s`
+      : `${value.count} in ${value.per / 1000}s`;
+  }
+  if (value === Infinity) return "none";
+  if (/Timeout$|Period$|Age$|Interval$/.test(name)) return `${value / 1000}s`;
+  return /Bytes$|Length$|Threshold$/.test(name) ? prettyBytes(value, { binary: true }) : String(value);
 }
 
 /** Numbers are written bare, and null is a word; everything else is for the library to read. */

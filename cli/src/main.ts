@@ -4,9 +4,10 @@
 import { readFileSync } from "node:fs";
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError } from "commander";
-import { safetyLimitNames } from "portreeve";
+import { httpLimitNames } from "portreeve/http";
 import { serveCommand } from "./commands/serve.ts";
 import { UsageError, exitCodes, explain } from "./errors.ts";
+import { defaultOf } from "./limits.ts";
 
 function version(): string {
   const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
@@ -19,7 +20,8 @@ function makeProgram(): Command {
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show help")
     .showSuggestionAfterError(true)
-    .configureOutput({ outputError: () => {} });
+    // What goes wrong is said once, in one line, by run().
+    .configureOutput({ outputError: () => {}, writeErr: () => {} });
   // Commands take their settings from the program when they are made by it.
   program.addCommand(serveCommand().copyInheritedSettings(program));
   program.exitOverride();
@@ -33,7 +35,7 @@ function addCompletions(program: Command): void {
   const limit = completion.commands.get("serve")?.options.get("limit");
   if (limit === undefined) return;
   limit.handler = (complete) => {
-    for (const name of safetyLimitNames) complete(`${name}=`, "a safety limit");
+    for (const name of httpLimitNames) complete(`${name}=`, `by default ${defaultOf(name)}`);
   };
 }
 
@@ -53,5 +55,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 function usageError({ code, message }: CommanderError): UsageError {
-  return new UsageError(code === "commander.help" ? "no command given" : message.replace(/^error: /, ""));
+  if (code === "commander.help") return new UsageError("no command given; see portreeve --help");
+  // What did you mean stands on a line of its own.
+  return new UsageError(message.replace(/^error: /, "").replaceAll(/\s+/g, " "));
 }

@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import { defineChannel } from "../core/channels.ts";
 import { warn } from "../core/report.ts";
+import { warnOfFirstCut } from "../limits/first-cut.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import { descriptorLimit, fitCapacity } from "./descriptors.ts";
@@ -25,6 +26,7 @@ export interface AdmissionOutcome {
 
 export class Admission {
   readonly #capacity: Capacity;
+  readonly #limits: SafetyLimits;
   readonly #outcome: AdmissionOutcome;
   readonly #queue: WaitQueue;
   #served = 0;
@@ -32,6 +34,7 @@ export class Admission {
 
   constructor(limits: SafetyLimits, timers: TimerManager, outcome: AdmissionOutcome) {
     this.#capacity = fitCapacity(limits, descriptorLimit());
+    this.#limits = limits;
     this.#outcome = outcome;
     this.#queue = new WaitQueue(timers, limits.waitTimeout);
     if (limits.maxConcurrent !== Infinity && this.#capacity.maxConcurrent < limits.maxConcurrent) {
@@ -94,6 +97,7 @@ export class Admission {
   }
 
   #refuse(socket: Socket, cause: RefusalCause): void {
+    if (cause !== "draining") warnOfFirstCut(cause === "wait-timeout" ? "waitTimeout" : "maxConcurrent", this.#limits);
     if (refusedChannel.hasSubscribers) refusedChannel.publish({ socket, cause });
     this.#outcome.refused(socket);
   }

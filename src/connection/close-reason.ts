@@ -1,6 +1,7 @@
 /**
  * Why a connection ended: exactly one word, the first cause. The same word in errors, events, metrics, logs and docs.
  */
+import type { SafetyLimitName } from "../limits/safety-limits.ts";
 
 /** Whose doing the end was, in one word each; `docs/close-reasons.md` explains them. */
 export type CloseReason =
@@ -48,6 +49,8 @@ export interface CloseReasonFacts {
   readonly http2Code: string | null;
   /** The WebSocket close code (RFC 6455, section 7.4.1). */
   readonly websocketCode: number | null;
+  /** The limit whose doing it was, where the reason alone tells. */
+  readonly limit: SafetyLimitName | null;
 }
 
 function facts(
@@ -55,25 +58,26 @@ function facts(
   httpStatus: number | null = null,
   http2Code: string | null = "NO_ERROR",
   websocketCode: number | null = 1001,
+  limit: SafetyLimitName | null = null,
 ): CloseReasonFacts {
-  return { manner, httpStatus, http2Code, websocketCode };
+  return { manner, httpStatus, http2Code, websocketCode, limit };
 }
 
 export const closeReasons: Readonly<Record<CloseReason, CloseReasonFacts>> = {
   completed: facts("linger", null, "NO_ERROR", 1000),
   "client-ended": facts("fin", null, null, null),
   "client-reset": facts("cut", null, null, null),
-  "handshake-timeout": facts("fin", null, "SETTINGS_TIMEOUT", null),
-  "read-timeout": facts("linger", 408),
-  "idle-timeout": facts("fin"),
-  "response-timeout": facts("linger", 503, "INTERNAL_ERROR", 1011),
+  "handshake-timeout": facts("fin", null, "SETTINGS_TIMEOUT", null, "handshakeTimeout"),
+  "read-timeout": facts("linger", 408, "NO_ERROR", 1001, "requestReadTimeout"),
+  "idle-timeout": facts("fin", null, "NO_ERROR", 1001, "idleTimeout"),
+  "response-timeout": facts("linger", 503, "INTERNAL_ERROR", 1011, "responseTimeout"),
   "response-stalled": facts("reset", null, "INTERNAL_ERROR", 1011),
-  "send-timeout": facts("reset", null, "CANCEL", null),
-  "upgraded-timeout": facts("fin"),
-  "receive-rate": facts("linger", 408),
-  "send-rate": facts("reset", null, "CANCEL", null),
+  "send-timeout": facts("reset", null, "CANCEL", null, "responseSendTimeout"),
+  "upgraded-timeout": facts("fin", null, "NO_ERROR", 1001, "upgradedIdleTimeout"),
+  "receive-rate": facts("linger", 408, "NO_ERROR", 1001, "minReceiveRate"),
+  "send-rate": facts("reset", null, "CANCEL", null, "minSendRate"),
   limit: facts("linger", 413, "ENHANCE_YOUR_CALM", 1009),
-  "max-age": facts("linger"),
+  "max-age": facts("linger", null, "NO_ERROR", 1001, "maxConnectionAge"),
   refused: facts("linger", 503, "NO_ERROR", 1013),
   evicted: facts("linger", 503, "NO_ERROR", 1013),
   killed: facts("linger", 503, "CANCEL", 1001),

@@ -86,6 +86,7 @@ export class ConnectionManager {
   /** @internal */
   forget(connection: Connection): void {
     this.connections.delete(connection);
+    if (this.connections.size === 0) this.#sweeper.stop();
   }
 
   /** Says what went wrong with a connection. @internal */

@@ -8,6 +8,7 @@ import { checkBoolean } from "../core/options.ts";
 import type { Duration } from "../core/units.ts";
 import type { Custodian } from "../custodian/custodian.ts";
 import type { ResourceKind } from "../custodian/resources.ts";
+import { warnOfFirstCut } from "../limits/first-cut.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
 import type { Timer } from "../timers/timer.ts";
 import { closeReasons, isCloseReason } from "./close-reason.ts";
@@ -130,7 +131,7 @@ export class Connection {
     return this.#reason;
   }
 
-  /** The limit that ended it, where the reason is `limit`. */
+  /** The limit that ended it, or null. */
   get closeLimit(): SafetyLimitName | null {
     return this.#limit;
   }
@@ -255,7 +256,9 @@ export class Connection {
   end(reason: CloseReason, limit: SafetyLimitName | null = null): void {
     if (this.#reason !== null) return;
     this.#reason = reason;
-    this.#limit = limit;
+    this.#limit = limit ?? closeReasons[reason].limit;
+    // Going quiet between requests is no fault, and its end no cut.
+    if (this.#limit !== null && reason !== "idle-timeout") warnOfFirstCut(this.#limit, this.manager.safetyLimits);
     this.#lastPhase = this.#phase;
     this.timer.cancel();
     this.#move("draining");
@@ -277,8 +280,9 @@ export class Connection {
   portClosed(): void {
     if (!this.#arePortsClosed()) return;
     // A port that the program closed by itself never showed us the client's end.
-    if (this.#reason === null) this.end(this.#input.readableEnded ? "client-ended" : "completed");
-    else this.#finishIfClosed();
+    if (this.#reason !== null) this.#finishIfClosed();
+    // The same goes for a TLS handshake, which reads below the port.
+    else this.end(this.#input.readableEnded || this.#phase === "handshaking" ? "client-ended" : "completed");
   }
 
   /** @internal */

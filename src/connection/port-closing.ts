@@ -2,6 +2,7 @@
  * Closing the ports of a connection, once it has been decided: output first, then input, so that the bytes already
  * written reach the client, for a bounded time.
  */
+import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { CloseManner } from "./close-reason.ts";
@@ -36,8 +37,11 @@ export function closePorts(ports: ClosingPorts, manner: CloseManner, timers: Tim
   output.once("close", () => timer.cancel());
   const flushed = (): void => {
     const { rawInput, rawOutput } = ports;
-    if (rawInput === null || rawOutput === null || !isPiped(ports)) lingerOn(input, output);
-    else if (rawOutput.writableFinished) lingerOn(rawInput, rawOutput);
+    if (rawInput === null || rawOutput === null || !isPiped(ports)) {
+      // What is written to a stream in memory comes out of its other side, and is lost if it is destroyed before.
+      if (input !== (output as unknown) && isReadInMemory(output)) output.once("end", () => destroy(ports));
+      else lingerOn(input, output);
+    } else if (rawOutput.writableFinished) lingerOn(rawInput, rawOutput);
     else rawOutput.once("finish", () => lingerOn(rawInput, rawOutput));
   };
   const lingerOn = (from: Readable, to: Writable): void => {
@@ -64,6 +68,11 @@ export function cutPorts(ports: ClosingPorts): void {
 /** Whether the layer above writes to the port below as a program would; a TLS socket takes over its handle instead. */
 function isPiped({ output, rawOutput }: ClosingPorts): boolean {
   return rawOutput !== output && !("encrypted" in output);
+}
+
+/** Whether an output has another side that has not been read to its end. */
+function isReadInMemory(output: Writable & { readableEnded?: boolean }): boolean {
+  return output.readableEnded === false && !(output instanceof Socket) && !output.destroyed;
 }
 
 /** Takes the input away from the program: from now on nobody but us reads it. */

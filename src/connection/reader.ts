@@ -66,8 +66,10 @@ export class Reader {
   /** The next line as UTF-8, without its LF or CRLF. @param max the longest accepted, in bytes without the ending. */
   line(max: Size = defaultLine): Promise<string | null> {
     const most = size(max, "max");
-    return this.#item(`a line`, () => {
-      const at = this.#buffer.subarray(this.#start, this.#end).indexOf(lineFeed);
+    let searched = 0;
+    return this.#item("a line", () => {
+      const at = this.#buffer.subarray(this.#start, this.#end).indexOf(lineFeed, searched);
+      searched = this.buffered;
       const length = at === -1 ? this.buffered : at;
       const carriage = at > 0 && this.#buffer[this.#start + at - 1] === carriageReturn ? 1 : 0;
       // One byte of grace while the line is open: it may be the CR.

@@ -50,6 +50,7 @@ export class Sweeper {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    this.#budgets.clear();
   }
 
   #next(): void {
@@ -63,7 +64,6 @@ export class Sweeper {
     this.#timer = null;
     for (const connection of this.#connections) this.#look(connection, now, elapsed);
     if (this.#connections.size > 0) this.#next();
-    else this.#budgets.clear();
   }
 
   #look(connection: Connection, now: number, elapsed: number): void {

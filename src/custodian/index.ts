@@ -2,11 +2,12 @@
  * `portreeve/custodian`: a tree of owners. Whatever must end is put under a custodian, and ends with it.
  *
  * ```ts
+ * import { open } from "node:fs/promises";
  * import { makeCustodian } from "portreeve/custodian";
  *
  * const job = makeCustodian();
  * const file = job.use(await open("big.csv"));
- * const answer = await fetch(url, { signal: job.signal });
+ * const answer = await fetch("http://127.0.0.1:8080/", { signal: job.signal });
  * job.setTimeout(() => job.shutdownAll("too slow"), "30s");
  * await job.shutdownAll();
  * ```

@@ -82,7 +82,7 @@ class LeakTracer {
     this.#after = after;
     this.#onLeak = onLeak;
     this.#registry = new FinalizationRegistry((trace) => {
-      if (trace.owned > 0) this.#onLeak({ kind: "collected", ...trace });
+      if (trace.owned > 0) this.#report("collected", trace);
     });
   }
 
@@ -107,8 +107,17 @@ class LeakTracer {
     for (const child of children) {
       child.environment.timers.start(this.#after, () => {
         const trace = this.#traces.get(child);
-        if (trace !== undefined && !child.isShutDown) this.#onLeak({ kind: "outlived", ...trace });
+        if (trace !== undefined && !child.isShutDown) this.#report("outlived", trace);
       });
+    }
+  }
+
+  #report(kind: LeakReport["kind"], trace: Trace): void {
+    if (current !== this) return;
+    try {
+      this.#onLeak({ kind, ...trace });
+    } catch (error) {
+      warn(error, "PortreeveLeakWarning");
     }
   }
 }

@@ -46,6 +46,9 @@ export class Resource extends Member {
   readonly kind: ResourceKind;
   /** The listener of the close event, or what stops the kind's own watching. */
   #watcher: (() => void) | null = null;
+  /** While `shutDown` runs a close event is only noted, because a promise of `shutDown` knows better. */
+  #isTold = false;
+  #closedMeanwhile = false;
 
   constructor(value: unknown, kind: ResourceKind) {
     super();
@@ -72,10 +75,10 @@ export class Resource extends Member {
   watch(): void {
     const { closeEvent } = this.kind;
     if (closeEvent !== undefined) {
-      this.#watcher = (): void => this.leave();
+      this.#watcher = (): void => this.#hasClosed();
       (this.value as Emitter).on(closeEvent, this.#watcher);
     } else if (this.kind.watch !== undefined) {
-      this.#watcher = this.kind.watch(this.value, () => this.leave());
+      this.#watcher = this.kind.watch(this.value, () => this.#hasClosed());
     }
   }
 
@@ -90,7 +93,9 @@ export class Resource extends Member {
 
   override end(reason: unknown): boolean {
     if (this.kind.mayFail === true) this.#hearErrors();
+    this.#isTold = true;
     const result = this.kind.shutDown(this.value, reason);
+    this.#isTold = false;
     if (isThenable(result)) {
       this.unwatch();
       result.then(
@@ -99,13 +104,19 @@ export class Resource extends Member {
       );
       return false;
     }
-    return this.kind.closeEvent === undefined || this.kind.endsAtOnce === true || this.isClosed;
+    const { closeEvent, endsAtOnce } = this.kind;
+    return this.#closedMeanwhile || closeEvent === undefined || endsAtOnce === true || this.isClosed;
   }
 
   override expire(timeout: number): void {
     if (this.isClosed) return;
     this.owner?.fail(new FinalizerTimeoutError(`the ${this.kind.name}`, timeout));
     this.kind.force?.(this.value);
+  }
+
+  #hasClosed(): void {
+    if (this.#isTold) this.#closedMeanwhile = true;
+    else this.leave();
   }
 
   /** An 'error' that nobody listens for ends the process. While we close something, it is an error of the shutdown. */

@@ -104,7 +104,9 @@ export class Shutdown implements Bounded {
 
   /** The finalizer timeout passed: whoever is still at it is ended without consent, and not waited for. */
   expire(timeout: number): void {
-    for (let member = this.#slow.newest; member !== null; member = this.#slow.newest) {
+    // In the order in which they were told.
+    for (const member of this.#slow.oldestFirst()) {
+      if (member.list !== this.#slow) continue;
       member.expire(timeout);
       this.#custodian.memberEnded(member);
     }

@@ -13,35 +13,50 @@ export interface Interception {
   restore(): void;
 }
 
+const earlierKey = Symbol.for("portreeve.intercepted.earlier.v1");
 const handlersKey = Symbol.for("portreeve.intercepted.v1");
 
 interface Intercepted {
-  emit?: unknown;
+  emit?: Emit;
+  /** An `emit` of its own that the emitter had before. */
+  [earlierKey]?: Emit | undefined;
   [handlersKey]?: Map<string | symbol, Handler>;
 }
 
 export function interceptEmit(emitter: EventEmitter, event: string, handler: Handler): Interception {
   const own = emitter as unknown as Intercepted;
   const handlers = (own[handlersKey] ??= new Map());
-  if (handlers.size === 0) own.emit = emitIntercepted;
+  if (handlers.size === 0 && own.emit !== emitIntercepted) {
+    own[earlierKey] = Object.hasOwn(own, "emit") ? own.emit : undefined;
+    own.emit = emitIntercepted;
+  }
   handlers.set(event, handler);
   return {
-    pass: (...args) => prototypeEmit(emitter).call(emitter, event, ...args),
+    pass: (...args) => earlierEmit(emitter).call(emitter, event, ...args),
     restore() {
       handlers.delete(event);
-      if (handlers.size === 0) delete own.emit;
+      // Where somebody has wrapped ours meanwhile, it stays below, and passes everything on.
+      if (handlers.size > 0 || own.emit !== emitIntercepted) return;
+      const earlier = own[earlierKey];
+      if (earlier === undefined) delete own.emit;
+      else own.emit = earlier;
     },
   };
+}
+
+/** Whether the event is taken already. */
+export function isIntercepted(emitter: EventEmitter, event: string): boolean {
+  return (emitter as unknown as Intercepted)[handlersKey]?.has(event) === true;
 }
 
 /** One function for all servers and events. */
 function emitIntercepted(this: EventEmitter, event: string | symbol, ...args: unknown[]): boolean {
   const handler = (this as Intercepted)[handlersKey]?.get(event);
-  if (handler === undefined) return prototypeEmit(this).call(this, event, ...args);
+  if (handler === undefined) return earlierEmit(this).call(this, event, ...args);
   handler(...args);
   return true;
 }
 
-function prototypeEmit(emitter: EventEmitter): Emit {
-  return (Object.getPrototypeOf(emitter) as { emit: Emit }).emit;
+function earlierEmit(emitter: EventEmitter): Emit {
+  return (emitter as Intercepted)[earlierKey] ?? (Object.getPrototypeOf(emitter) as { emit: Emit }).emit;
 }

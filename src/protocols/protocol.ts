@@ -20,4 +20,6 @@ export interface Protocol {
   look?(connection: Connection): void;
   /** The server drains: tells the client, and lets the connection end after the work in flight. */
   drain(connection: Connection): void;
+  /** Gives the server back as it was. */
+  detach?(): void;
 }

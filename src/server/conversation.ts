@@ -8,7 +8,7 @@ import { ArgumentTypeError, ReaderLimitError, UnexpectedEndError } from "../core
 import { isThenable, toError } from "../core/report.ts";
 import type { Connection } from "../connection/connection.ts";
 import { plan } from "../connection/deadline-plan.ts";
-import { isDeparture } from "../connection/ports.ts";
+import { isAftermath, isDeparture } from "../connection/ports.ts";
 
 /** Where a request comes from. */
 export interface RequestSource {
@@ -70,7 +70,7 @@ export async function converse<Request>(
       if (connection.closeReason !== null) return;
       await untilTaken(connection);
       // A drain lets requests that have arrived already be answered too.
-      const more = connection.endsSoon && !read.close && connection.bufferedBytes > connection.output.writableLength;
+      const more = connection.endsSoon && !read.close && connection.unreadBytes > 0;
       if (connection.shouldClose && !more) {
         connection.finish();
         return;
@@ -115,10 +115,13 @@ async function untilTaken(connection: Connection): Promise<void> {
 
 /** Ends this connection, and no other. What clients do by leaving is nobody's error. */
 function fail(connection: Connection, thrown: unknown, reason: "handler-error" | "protocol-error"): void {
-  if (connection.closeReason !== null) return;
-  if (thrown instanceof UnexpectedEndError) connection.end("client-ended");
-  else if (isDeparture(thrown)) connection.end("client-reset");
-  else {
+  if (connection.closeReason !== null) {
+    if (!isAftermath(thrown)) connection.manager.fail(toError(thrown), connection);
+  } else if (thrown instanceof UnexpectedEndError) connection.end("client-ended");
+  // Something else that the program talks to may have gone away, too.
+  else if (isDeparture(thrown) && (connection.input.destroyed || connection.output.destroyed)) {
+    connection.end("client-reset");
+  } else {
     connection.manager.fail(toError(thrown), connection);
     connection.end(thrown instanceof ReaderLimitError ? "protocol-error" : reason);
   }

@@ -72,6 +72,9 @@ const conversationKeys = [
   "clock",
 ] as const;
 
+/** The deadline of the handshake is ours, so Node's is as far away as it can be. */
+const tlsDefaults: TlsOptions = { allowHalfOpen: true, noDelay: true, handshakeTimeout: 2 ** 31 - 1 };
+
 const enforcedInConversation: readonly SafetyLimitName[] = [
   "idleTimeout",
   "responseTimeout",
@@ -85,23 +88,26 @@ const enforcedInConversation: readonly SafetyLimitName[] = [
  * @throws ListenError when the port is taken, and errors that name the option for bad options.
  */
 export async function serve<Request>(options: ServeOptions<Request>): Promise<RunningServer> {
-  const given = checkOptions(options, "options", [...conversationKeys, ...listenKeys, "tls"]);
-  const handlers = checkHandlers(options);
+  const known = [...conversationKeys, ...listenKeys, "tls"] as const;
+  const given = checkOptions(options, "options", known) as Partial<ServeOptions<Request>>;
+  const handlers = checkHandlers(given);
   const safetyLimits = optional(given.safetyLimits, "safetyLimits", toSafetyLimits, makeSafetyLimits());
-  const custodian = makeCustodian(undefined, { name: "server", ...clockOption(options) });
-  const secure = given.tls === undefined ? null : createTlsServer({ allowHalfOpen: true, ...options.tls });
+  const secure = given.tls === undefined ? null : createTlsServer({ ...tlsDefaults, ...checkTls(given.tls) });
+  requireEnforced(safetyLimits, new Set([...enforcedByAll, ...enforcedInConversation]), "serve");
   const server = secure ?? new Server({ allowHalfOpen: true, noDelay: true });
   let port = 0;
   const talk: Protocol = {
     name: "serve",
     enforces: enforcedInConversation,
-    refuse: (socket) => socket.destroySoon(),
+    // At once, so that the descriptor is free before the next client is accepted.
+    refuse: (socket) => socket.destroy(),
     speak: (connection) => talkOn(connection, port, handlers),
     drain: (connection) => connection.endSoon("drained"),
   };
   const protocol = secure === null ? talk : tls(secure, talk);
-  const listener = new Listener(server, protocol, custodian, { safetyLimits, ...managerOptions(options) });
-  const running = await start(listener, custodian, listenOptions(options), 0);
+  const custodian = makeCustodian(undefined, { name: "server", ...clockOption(given) });
+  const listener = new Listener(server, protocol, custodian, { safetyLimits, ...managerOptions(given) });
+  const running = await start(listener, custodian, listenOptions(given), 0);
   port = running.port;
   return running;
 }
@@ -115,22 +121,29 @@ export async function servePorts<Request>(
   output: OutputPort,
   options: ConversationOptions<Request>,
 ): Promise<CloseReason> {
-  const given = checkOptions(options, "options", conversationKeys);
-  const handlers = checkHandlers(options);
+  const given = checkOptions(options, "options", conversationKeys) as Partial<ConversationOptions<Request>>;
+  const handlers = checkHandlers(given);
   const safetyLimits = optional(given.safetyLimits, "safetyLimits", toSafetyLimits, makeSafetyLimits());
   requireEnforced(safetyLimits, new Set([...enforcedByAll, ...enforcedInConversation]), "servePorts");
-  const manager = new ConnectionManager({ safetyLimits, ...managerOptions(options) });
-  const custodian = makeCustodian(undefined, { name: "ports", ...clockOption(options) });
-  const connection = manager.open(safetyLimits.requestReadTimeout, input, output, custodian, false);
-  await talkOn(connection, 0, handlers);
-  return connection.closed;
+  checkReadable(input, "input");
+  checkWritable(output, "output");
+  const manager = new ConnectionManager({ safetyLimits, ...managerOptions(given) });
+  const custodian = makeCustodian(undefined, { name: "ports", ...clockOption(given) });
+  try {
+    const connection = manager.open(safetyLimits.requestReadTimeout, input, output, custodian, false);
+    await talkOn(connection, 0, handlers);
+    return await connection.closed;
+  } finally {
+    await custodian.shutdownAll("closed");
+    await manager[Symbol.asyncDispose]();
+  }
 }
 
 interface CheckedHandlers<Request> extends Handlers<Request> {
   readonly portsToRealPorts: PortsToRealPorts | undefined;
 }
 
-function checkHandlers<Request>(options: ConversationOptions<Request>): CheckedHandlers<Request> {
+function checkHandlers<Request>(options: Partial<ConversationOptions<Request>>): CheckedHandlers<Request> {
   const readRequest = checkFunction<ReadRequest<Request>>(options.readRequest, "options.readRequest");
   const dispatch = checkFunction<Dispatch<Request>>(options.dispatch, "options.dispatch");
   const { portsToRealPorts, asyncContext, onError } = options;
@@ -183,10 +196,15 @@ async function convertPorts(connection: Connection, portsToRealPorts: PortsToRea
   return connection.closeReason === null;
 }
 
-function managerOptions<Request>(options: ConversationOptions<Request>): ConnectionManagerOptions {
+function managerOptions<Request>(options: Partial<ConversationOptions<Request>>): ConnectionManagerOptions {
   return { ...clockOption(options), ...(options.onError === undefined ? {} : { onError: options.onError }) };
 }
 
-function clockOption<Request>({ clock }: ConversationOptions<Request>): Pick<ConnectionManagerOptions, "clock"> {
+function checkTls(value: unknown): TlsOptions {
+  if (typeof value !== "object" || value === null) throw new ArgumentTypeError("options.tls", "TLS options", value);
+  return value;
+}
+
+function clockOption<Request>({ clock }: Partial<ConversationOptions<Request>>): Pick<ConnectionManagerOptions, "clock"> {
   return clock === undefined ? {} : { clock };
 }

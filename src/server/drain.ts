@@ -7,14 +7,18 @@
  *  3. When the grace period has passed, the rest is cut.
  */
 import { defineChannel } from "../core/channels.ts";
+import type { CloseReason } from "../connection/close-reason.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Phase } from "../connection/phase.ts";
 import type { Timer } from "../timers/timer.ts";
 import type { Listener } from "./listener.ts";
 
-/** A connection that was cut, and what it was doing. */
+/** A connection that ended before its work did, and what it was doing. */
 export interface CutConnection {
   readonly id: number;
+  /** Why: `drain-cut` for the grace period; or a deadline, a fault, the client's own departure. */
+  readonly reason: CloseReason;
+  /** The phase in which its end came. */
   readonly phase: Phase;
   /** Milliseconds since it was made. */
   readonly age: number;
@@ -28,11 +32,14 @@ export interface DrainReport {
   readonly idle: number;
   /** Connections whose work in flight finished. */
   readonly finished: number;
-  /** Connections that the grace period cut. */
+  /** The other connections whose work was in flight, with the reason of each. */
   readonly cut: readonly CutConnection[];
   /** Sockets that waited for a permit and were refused. */
   readonly refused: number;
 }
+
+/** The reasons of connections whose work was done. */
+const finishing: ReadonlySet<CloseReason> = new Set(["completed", "drained", "client-ended", "max-age"]);
 
 const startedChannel = defineChannel<{ listener: Listener; grace: number }>("portreeve.drain.started");
 const finishedChannel = defineChannel<{ listener: Listener; report: DrainReport }>("portreeve.drain.finished");
@@ -47,28 +54,35 @@ export async function drainListener(listener: Listener, grace: number): Promise<
   const live = [...manager.connections].filter((connection) => connection.closeReason === null);
   for (const connection of live) protocol.drain(connection);
   const inFlight = live.filter((connection) => connection.closeReason === null);
-  const cut: CutConnection[] = [];
-  const cutRest = (): void => {
-    for (const connection of inFlight) {
-      if (connection.closeReason !== null) continue;
-      cut.push({ id: connection.id, phase: connection.phase, age: clock.now() - connection.since });
-      connection.end("drain-cut");
-    }
-  };
+  const cutRest = (): void => cutAll(manager.connections, "drain-cut");
   let timer: Timer | null = null;
   if (grace === 0) cutRest();
   else timer = manager.plainTimers.start(grace, cutRest);
   await allClosed(manager.connections);
   timer?.cancel();
+  const unfinished = inFlight.filter(({ closeReason }) => closeReason !== null && !finishing.has(closeReason));
   const report: DrainReport = {
     duration: clock.now() - started,
     idle: live.length - inFlight.length,
-    finished: inFlight.length - cut.length,
-    cut,
+    finished: inFlight.length - unfinished.length,
+    cut: unfinished.map(({ id, closeReason, lastPhase, since }) => ({
+      id,
+      reason: closeReason ?? "drain-cut",
+      phase: lastPhase ?? "closed",
+      age: clock.now() - since,
+    })),
     refused,
   };
   if (finishedChannel.hasSubscribers) finishedChannel.publish({ listener, report });
   return report;
+}
+
+/** Ends every connection, and waits for no client, not even where an end has begun already. */
+export function cutAll(connections: Iterable<Connection>, reason: CloseReason): void {
+  for (const connection of connections) {
+    connection.end(reason);
+    connection.cut();
+  }
 }
 
 /** Settles when every connection there is now has closed. */

@@ -17,13 +17,16 @@ import type { ListenOptions } from "node:net";
 import { ArgumentTypeError } from "../core/errors.ts";
 import { checkOptions, optional } from "../core/options.ts";
 import { makeCustodian } from "../custodian/make-custodian.ts";
-import type { ConnectionErrorHandler } from "../connection/connection-manager.ts";
+import type { Custodian } from "../custodian/custodian.ts";
+import type { ConnectionErrorHandler, ConnectionManagerOptions } from "../connection/connection-manager.ts";
 import { makeSafetyLimits, toSafetyLimits } from "../limits/safety-limits.ts";
-import type { SafetyLimits, SafetyLimitsOptions } from "../limits/safety-limits.ts";
+import type { SafetyLimitName, SafetyLimits, SafetyLimitsOptions } from "../limits/safety-limits.ts";
 import type { Clock } from "../core/clock.ts";
-import { http1 } from "../protocols/http1/http1.ts";
-import { tls } from "../protocols/tls/tls.ts";
-import { Listener } from "./listener.ts";
+import { enforcedByHttp1, http1 } from "../protocols/http1/http1.ts";
+import { isIntercepted } from "../protocols/intercept.ts";
+import type { Protocol } from "../protocols/protocol.ts";
+import { enforcedByTls, tls } from "../protocols/tls/tls.ts";
+import { Listener, enforcedByAll } from "./listener.ts";
 import { listenKeys, listenOptions } from "./listening.ts";
 import { start } from "./running-server.ts";
 import type { RunningServer } from "./running-server.ts";
@@ -37,6 +40,9 @@ export interface ServeHttpOptions extends ListenOptions {
   /** Where time comes from. @default the clock of the process */
   clock?: Clock;
 }
+
+/** The limits that `serveHttp` enforces; one that is set to a value of its own and is not among them is refused. */
+export const httpLimitNames: readonly SafetyLimitName[] = [...enforcedByAll, ...enforcedByHttp1, ...enforcedByTls];
 
 /** What an HTTP server grants work in flight where the limits leave it open: inside the 30 s of Kubernetes. */
 const defaultGrace = 25_000;
@@ -52,17 +58,31 @@ export async function serveHttp(server: Server | HttpsServer, options?: ServeHtt
     throw new ArgumentTypeError("server", "a server of node:http or node:https", server);
   }
   if (server.listening) throw new ArgumentTypeError("server", "a server that does not listen yet", server);
+  if (isIntercepted(server, "connection")) {
+    throw new ArgumentTypeError("server", "a server that serveHttp was not called with before", server);
+  }
   const given = checkOptions(options, "options", ["safetyLimits", "onError", "clock", ...listenKeys]);
   const { clock, onError } = options ?? {};
   const safetyLimits = optional(given.safetyLimits, "safetyLimits", toSafetyLimits, makeSafetyLimits());
+  const manager = { safetyLimits, ...(clock && { clock }), ...(onError && { onError }) };
   const custodian = makeCustodian(undefined, { name: "http server", ...(clock && { clock }) });
-  const protocol = isSecure ? tls(server, http1(server)) : http1(server);
-  const listener = new Listener(server, protocol, custodian, {
-    safetyLimits,
-    ...(clock && { clock }),
-    ...(onError && { onError }),
-  });
+  const listener = makeListener(server, isSecure ? tls(server, http1(server)) : http1(server), custodian, manager);
   return start(listener, custodian, listenOptions(options ?? {}), defaultGrace);
+}
+
+function makeListener(
+  server: Server | HttpsServer,
+  protocol: Protocol,
+  custodian: Custodian,
+  options: ConnectionManagerOptions,
+): Listener {
+  try {
+    return new Listener(server, protocol, custodian, options);
+  } catch (error) {
+    // Bad options: the server is as it was before.
+    protocol.detach?.();
+    throw error;
+  }
 }
 
 function isHttpsServer(value: unknown): value is HttpsServer {

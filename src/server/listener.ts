@@ -63,6 +63,7 @@ export class Listener {
   /** Gives the server its own events back. */
   detach(): void {
     this.#connections.restore();
+    this.protocol.detach?.();
   }
 
   #accept(socket: Socket): void {

@@ -21,10 +21,10 @@ export const listenKeys: readonly (keyof ListenOptions | "reusePort" | "fd" | "h
   "handle",
 ];
 
-/** Those of `options` that `listen` knows. */
+/** Those of `options` that `listen` knows. What is undefined is left out: Node would take it for a port. */
 export function listenOptions(options: object): ListenOptions {
   const keys: readonly string[] = listenKeys;
-  return Object.fromEntries(Object.entries(options).filter(([key]) => keys.includes(key)));
+  return Object.fromEntries(Object.entries(options).filter(([key, value]) => keys.includes(key) && value !== undefined));
 }
 
 /** Starts listening. @throws ListenError when it cannot, saying where and why. */

@@ -7,7 +7,9 @@ import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
 import type { ConnectionRegistry } from "../connection/registry.ts";
 import type { Custodian } from "../custodian/custodian.ts";
-import { allClosed, drainListener } from "./drain.ts";
+import type { Timer } from "../timers/timer.ts";
+import type { TimerManager } from "../timers/timer-manager.ts";
+import { cutAll, drainListener } from "./drain.ts";
 import type { DrainReport } from "./drain.ts";
 import type { Listener } from "./listener.ts";
 import { listen, stopListening } from "./listening.ts";
@@ -25,6 +27,7 @@ export class RunningServer {
   readonly #address: AddressInfo | string | null;
   #drained: Promise<DrainReport> | null = null;
   #closed: Promise<void> | null = null;
+  readonly #closer = (): Promise<void> => this.close();
 
   /** @internal */
   constructor(listener: Listener, custodian: Custodian, defaultGrace: number) {
@@ -32,7 +35,9 @@ export class RunningServer {
     this.#custodian = custodian;
     this.#defaultGrace = listener.manager.safetyLimits.shutdownGracePeriod ?? defaultGrace;
     this.#address = listener.server.address();
-    custodian.defer(() => this.close());
+    custodian.defer(this.#closer);
+    // Accepting can fail at any time, where descriptors run out; a server that listens goes on.
+    listener.server.on("error", (error) => listener.manager.fail(error, undefined));
   }
 
   /** The TCP port; 0 for a server that listens on a path. */
@@ -101,7 +106,8 @@ export class RunningServer {
   async #drain(grace: number): Promise<DrainReport> {
     stopListening(this.#listener.server);
     const report = await drainListener(this.#listener, grace);
-    await this.#custodian.shutdownAll("drained");
+    const left = Math.max(0, grace - report.duration) + closersTime;
+    await settledWithin(this.#custodian.shutdownAll("drained"), this.#listener.manager.plainTimers, left);
     return report;
   }
 
@@ -109,11 +115,24 @@ export class RunningServer {
     const { manager, admission, server } = this.#listener;
     stopListening(server);
     admission.close();
-    for (const connection of manager.connections) connection.end("server-closed");
-    await allClosed(manager.connections);
+    cutAll(manager.connections, "server-closed");
+    await manager[Symbol.asyncDispose]();
     this.#listener.detach();
-    if (!this.#custodian.isShutDown) await this.#custodian.shutdownAll("server-closed");
+    if (this.#custodian.isShutDown) return;
+    // It would wait for us, and we for it.
+    this.#custodian.release(this.#closer);
+    await this.#custodian.shutdownAll("server-closed");
   }
+}
+
+/** Milliseconds that closers may take after the grace period; then the drain is over without them. */
+const closersTime = 200;
+
+async function settledWithin(work: Promise<unknown>, timers: TimerManager, ms: number): Promise<void> {
+  let timer: Timer | undefined;
+  const over = new Promise<void>((resolve) => (timer = timers.start(ms, () => resolve())));
+  await Promise.race([work, over]);
+  timer?.cancel();
 }
 
 /**

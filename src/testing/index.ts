@@ -10,7 +10,7 @@
  * const { server } = makePortPair();
  * const connection = newConnection(manager, "1s", server, server, makeCustodian(null), false);
  * clock.advance("1s");
- * await connection.closed; // "read-timeout"
+ * console.log(connection.closeReason); // "read-timeout"
  * ```
  */
 export { ManualClock } from "../core/manual-clock.ts";

@@ -9,6 +9,7 @@ export class MemoryPort extends Duplex {
   /** Told once the peer has room again. */
   #accepted: (() => void) | null = null;
   #read = 0;
+  #written = 0;
 
   /** @internal */
   constructor() {
@@ -20,6 +21,11 @@ export class MemoryPort extends Duplex {
     return this.#read;
   }
 
+  /** Bytes that were written to this end, those that still wait included. */
+  get bytesWritten(): number {
+    return this.#written + this.writableLength;
+  }
+
   /** @internal */
   connect(peer: MemoryPort): void {
     this.#peer = peer;
@@ -27,12 +33,19 @@ export class MemoryPort extends Duplex {
 
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
     const peer = this.#peer;
-    if (peer === null || peer.destroyed) done(Object.assign(new Error("the other end is gone"), { code: "EPIPE" }));
-    else if (peer.#arrive(chunk)) done();
-    else this.#accepted = done;
+    if (peer === null || peer.destroyed) {
+      done(Object.assign(new Error("the other end is gone"), { code: "EPIPE" }));
+      return;
+    }
+    const accepted = (): void => {
+      this.#written += chunk.length;
+      done();
+    };
+    if (peer.#arrive(chunk)) accepted();
+    else this.#accepted = accepted;
   }
 
-  override _final(done: () => void): void {
+  override _final(done: (error?: Error | null) => void): void {
     if (this.#peer !== null && !this.#peer.destroyed) this.#peer.push(null);
     done();
   }

@@ -2,8 +2,10 @@
  * `portreeve/timers`: many cheap timers whose deadlines move all the time.
  *
  * ```ts
+ * import { connect } from "node:net";
  * import { startTimer, startTimerManager } from "portreeve/timers";
  *
+ * const socket = connect(7000);
  * const timers = startTimerManager();
  * const timer = startTimer(timers, "30s", () => socket.destroy());
  * socket.on("data", () => timer.reset("30s"));
@@ -34,26 +36,26 @@ export function startTimer(manager: TimerManager, ms: Duration, action: () => un
 }
 
 /** See `Timer.reset`. Racket entry: `reset-timer!`. */
-export function resetTimer(timer: Timer, ms: Duration): boolean {
+export function resetTimer<Subject>(timer: Timer<Subject>, ms: Duration): boolean {
   return checkTimer(timer).reset(ms);
 }
 
 /** See `Timer.increment`. Racket entry: `increment-timer!`. */
-export function incrementTimer(timer: Timer, ms: Duration): boolean {
+export function incrementTimer<Subject>(timer: Timer<Subject>, ms: Duration): boolean {
   return checkTimer(timer).increment(ms);
 }
 
 /** See `Timer.revise`. Racket entry: `revise-timer!`. */
-export function reviseTimer(timer: Timer, ms: Duration, action: () => unknown): boolean {
+export function reviseTimer<Subject>(timer: Timer<Subject>, ms: Duration, action: TimerAction<Subject>): boolean {
   return checkTimer(timer).revise(ms, action);
 }
 
 /** See `Timer.cancel`. Racket entry: `cancel-timer!`. */
-export function cancelTimer(timer: Timer): boolean {
+export function cancelTimer<Subject>(timer: Timer<Subject>): boolean {
   return checkTimer(timer).cancel();
 }
 
-function checkTimer(value: unknown): Timer {
+function checkTimer<Subject>(value: Timer<Subject>): Timer<Subject> {
   if (!isTimer(value)) throw new ArgumentTypeError("timer", "a timer", value);
-  return value as Timer;
+  return value;
 }

@@ -6,20 +6,22 @@ import { createServer } from "node:http";
 import type { Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { Server as SecureServer } from "node:https";
+import { isIP } from "node:net";
 import { constants } from "node:os";
 import { bold, dim } from "ansis";
 import { Command, InvalidArgumentError } from "commander";
 import { serveHttp } from "portreeve/http";
+import type { SubjectAltNameEntry } from "selfsigned";
 import type { RunningServer } from "portreeve/http";
 import { drainLine } from "../drain-line.ts";
 import { UsageError, exitCodes } from "../errors.ts";
-import { collectLimit, limitsOf } from "../limits.ts";
+import { collectLimit, inTermsOfFlags, limitsHelp, limitsOf } from "../limits.ts";
 import { staticFiles } from "../static-files.ts";
 
 interface ServeFlags {
   host: string;
   port: number;
-  tlsSelfSigned: boolean;
+  tlsSelfSigned?: true;
   limit?: ReadonlyMap<string, string>;
 }
 
@@ -31,28 +33,35 @@ export function serveCommand(): Command {
     .argument("<folder>", "the folder to serve")
     .option("--host <address>", "the address to listen on", "127.0.0.1")
     .option("--port <number>", "the port to listen on; 0 for any that is free", parsePort, 8080)
-    .option("--tls-self-signed", "speak HTTPS with a certificate made now", false)
+    .option("--tls-self-signed", "speak HTTPS with a certificate made now")
     .option("--limit <name=value>", "set a safety limit; may be given often", collectLimit)
+    .addHelpText("after", () => `\n${limitsHelp()}`)
     .action(serveFolder);
 }
 
 async function serveFolder(folder: string, flags: ServeFlags): Promise<void> {
   await mustBeFolder(folder);
-  const safetyLimits = limitsOf(flags.limit ?? new Map());
+  const given = flags.limit ?? new Map<string, string>();
+  const safetyLimits = limitsOf(given);
   const files = await staticFiles(folder);
   const web: Server | SecureServer = flags.tlsSelfSigned
     ? createSecureServer(await selfSigned(flags.host), files)
     : createServer(files);
-  const server = await serveHttp(web, { host: flags.host, port: flags.port, safetyLimits });
+  const server = await serveHttp(web, { host: flags.host, port: flags.port, safetyLimits }).catch((error: unknown) => {
+    throw inTermsOfFlags(error, given);
+  });
+  const stopped = untilStopped(server);
   const host = flags.host.includes(":") ? `[${flags.host}]` : flags.host;
   const url = `${flags.tlsSelfSigned ? "https" : "http"}://${host}:${server.port}/`;
   say(`serving ${folder} on ${bold(url)}`);
   say(dim("Ctrl-C drains, twice closes at once"));
-  await untilStopped(server);
+  await stopped;
 }
 
 /** Settles when a signal has drained the server, or a second one closed it. */
 async function untilStopped(server: RunningServer): Promise<void> {
+  // Whoever reads our lines may leave earlier than we do.
+  process.stdout.on("error", () => {});
   await new Promise<void>((resolve) => {
     const onSignal = (signal: (typeof signals)[number]): void => {
       if (server.isStopping) {
@@ -60,7 +69,8 @@ async function untilStopped(server: RunningServer): Promise<void> {
         void server.close();
         return;
       }
-      say(`${signal}: draining ${server.connections.size} connections`);
+      const { size } = server.connections;
+      say(`${signal}: draining ${size} connection${size === 1 ? "" : "s"}`);
       void server.drain().then((report) => {
         say(drainLine(report));
         for (const name of signals) process.off(name, onSignal);
@@ -89,7 +99,12 @@ function parsePort(text: string): number {
 /** Loaded only when asked for: making keys is no small library. */
 async function selfSigned(host: string): Promise<{ key: string; cert: string }> {
   const { generate } = await import("selfsigned");
-  const made = await generate([{ name: "commonName", value: host }], { keyType: "ec" });
+  const name: SubjectAltNameEntry = isIP(host) === 0 ? { type: 2, value: host } : { type: 7, ip: host };
+  const altNames: SubjectAltNameEntry[] = [name, { type: 2, value: "localhost" }];
+  const made = await generate([{ name: "commonName", value: host }], {
+    keyType: "ec",
+    extensions: [{ name: "subjectAltName", altNames }],
+  });
   return { key: made.private, cert: made.cert };
 }
 

@@ -4,8 +4,6 @@
 import { STATUS_CODES } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { closeReasons } from "../../connection/close-reason.ts";
-import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Phase } from "../../connection/phase.ts";
 
 /** Seconds after which a refused client may come again. */
@@ -26,14 +24,19 @@ function answer(status: number, headers: readonly string[] = []): string {
  * response has begun.
  */
 export function errorAnswer(
-  reason: CloseReason,
+  status: number | null,
   response: ServerResponse | undefined,
   phase: Phase | null,
 ): string | null {
-  const { httpStatus } = closeReasons[reason];
-  if (httpStatus === null) return null;
-  if (response === undefined) return phase === "reading" ? answer(httpStatus) : null;
-  return response.headersSent ? null : answer(httpStatus);
+  if (status === null) return null;
+  if (response === undefined) return phase === "reading" ? answer(status) : null;
+  return response.headersSent ? null : answer(status);
+}
+
+/** What a client is told whose bytes the parser of node:http refuses. */
+export function parserStatus(code: string | undefined): number {
+  if (code === "HPE_HEADER_OVERFLOW") return 431;
+  return code === "HPE_CHUNK_EXTENSIONS_OVERFLOW" ? 413 : 400;
 }
 
 /** Refuses a client before it is served: 503, FIN, and what it sends is thrown away. The caller has bounded the number. */

@@ -3,12 +3,18 @@
  */
 import type { Socket } from "node:net";
 import type { Server, TLSSocket } from "node:tls";
+import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
 import { connectionOfPort } from "../../connection/lookup.ts";
+import { isDeparture } from "../../connection/ports.ts";
+import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { interceptEmit } from "../intercept.ts";
 import type { Protocol } from "../protocol.ts";
 import { rawSocketOf } from "./raw-socket.ts";
+
+/** Beyond what the protocol above enforces. */
+export const enforcedByTls: readonly SafetyLimitName[] = ["handshakeTimeout"];
 
 /** Speaks TLS on the connections of `server`, and `above` on what comes out of it. */
 export function tls(server: Server, above: Protocol): Protocol {
@@ -20,34 +26,50 @@ export function tls(server: Server, above: Protocol): Protocol {
     if (proceed === undefined) secure.destroy();
     else proceed(secure);
   });
-  server.on("tlsClientError", (_error, secure) => {
-    connectionOfPort(rawSocketOf(secure))?.end("protocol-error");
+  const onFailure = (error: NodeJS.ErrnoException, secure: TLSSocket): void => {
+    connectionOfPort(rawSocketOf(secure))?.end(handshakeFailure(error));
     secure.destroy();
-  });
+  };
+  server.on("tlsClientError", onFailure);
   return {
     name: above.name,
-    enforces: ["handshakeTimeout", ...above.enforces],
+    enforces: [...enforcedByTls, ...above.enforces],
     refuse: (socket) => socket.resetAndDestroy(),
-    speak(connection: Connection, _socket: Socket, pass: () => void) {
+    speak(connection: Connection, socket: Socket, pass: () => void) {
       connection.enter("handshaking", plan.handshake);
       const work = new Promise<void>((resolve) => {
         void connection.closed.then(() => resolve());
         pending.set(connection, (secure) => {
           pending.delete(connection);
+          secure.allowHalfOpen = allowHalfOpen;
           connection.replacePorts(secure, secure);
           connection.enter("idle", plan.request);
           resolve(above.speak(connection, secure, () => secured.pass(secure)));
         });
       });
+      // The TLS socket inherits this. Until the handshake is over, a client that ends has left.
+      const { allowHalfOpen } = socket;
+      socket.allowHalfOpen = false;
       pass();
       return work;
     },
     look: (connection) => {
       if (connection.phase !== "handshaking") above.look?.(connection);
     },
+    detach() {
+      secured.restore();
+      server.off("tlsClientError", onFailure);
+      above.detach?.();
+    },
     drain(connection) {
       if (connection.phase === "handshaking") connection.end("drained");
       else above.drain(connection);
     },
   };
+}
+
+/** A client that only leaves is told apart by Node from one that resets: its error comes from no system call. */
+function handshakeFailure(error: NodeJS.ErrnoException): CloseReason {
+  if (!isDeparture(error)) return "protocol-error";
+  return error.syscall === undefined ? "client-ended" : "client-reset";
 }

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { RateMeter } from "../../src/limits/rate.ts";
+
+const rate = { bytesPerSecond: 240, grace: 5000 };
+
+test("nobody is judged before the grace period is over", () => {
+  const meter = new RateMeter(rate);
+  for (let waited = 0; waited < 4900; waited += 100) assert.equal(meter.observe(0, 100), true);
+  assert.equal(meter.observe(0, 100), false);
+});
+
+test("a client that keeps the pace exactly is fast enough, and one byte less is not", () => {
+  assert.equal(new RateMeter(rate).observe(1200, 5000), true);
+  assert.equal(new RateMeter(rate).observe(1199, 5000), false);
+});
+
+test("a burst does not buy time: each period is judged by itself", () => {
+  const meter = new RateMeter(rate);
+  assert.equal(meter.observe(1_000_000, 5000), true);
+  assert.equal(meter.observe(0, 5000), false);
+});
+
+test("after a restart the grace period begins anew", () => {
+  const meter = new RateMeter(rate);
+  meter.observe(0, 4999);
+  meter.restart();
+  assert.equal(meter.observe(0, 4999), true);
+  assert.equal(meter.observe(0, 1), false);
+});
+
+test("a rate of 0 judges nobody", () => {
+  const meter = new RateMeter({ bytesPerSecond: 0, grace: 5000 });
+  for (let period = 0; period < 10; period++) assert.equal(meter.observe(0, 10_000), true);
+});
+
+const rates = fc.record({
+  bytesPerSecond: fc.integer({ min: 1, max: 10_000 }),
+  grace: fc.integer({ min: 1, max: 10_000 }),
+});
+const steps = fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 100 });
+
+test("whoever is always at or above the rate passes, however it is observed", () => {
+  fc.assert(
+    fc.property(rates, steps, (limit, history) => {
+      const meter = new RateMeter(limit);
+      for (const ms of history) assert.equal(meter.observe(Math.ceil((limit.bytesPerSecond * ms) / 1000), ms), true);
+    }),
+  );
+});
+
+test("whoever is always below the rate is caught within one period and one observation", () => {
+  fc.assert(
+    fc.property(rates, steps, (limit, history) => {
+      const meter = new RateMeter(limit);
+      let waited = 0;
+      for (const ms of history) {
+        const fastEnough = meter.observe(Math.ceil((limit.bytesPerSecond * ms) / 1000) - 1, ms);
+        waited += ms;
+        assert.equal(fastEnough, waited < limit.grace);
+        if (!fastEnough) return;
+      }
+    }),
+  );
+});
+
+test("time that we did not wait for the client does not count", () => {
+  fc.assert(
+    fc.property(rates, steps, (limit, history) => {
+      const meter = new RateMeter(limit);
+      for (const bytes of history) assert.equal(meter.observe(bytes, 0), true);
+    }),
+  );
+});

@@ -1,0 +1,181 @@
+// A program as a user writes it, over every public entry. The package test compiles a copy of it against the packed
+// tarball with each TypeScript that is supported.
+import { createServer } from "node:http";
+import type { Server } from "node:http";
+import {
+  ArgumentRangeError,
+  ArgumentTypeError,
+  ConnectionClosedError,
+  CustodianShutDownError,
+  FinalizerTimeoutError,
+  IllegalPhaseError,
+  LimitNotEnforcedError,
+  ListenError,
+  ManagerDisposedError,
+  NoCurrentCustodianError,
+  ReaderLimitError,
+  UnexpectedEndError,
+  adjustConnectionTimeout,
+  connectionOf,
+  isConnection,
+  isConnectionManager,
+  isSafetyLimits,
+  killConnection,
+  makeCustodian,
+  makeSafetyLimits,
+  makeUnlimitedSafetyLimits,
+  newConnection,
+  resetConnectionTimeout,
+  safetyLimitNames,
+  serve,
+  servePorts,
+  startConnectionManager,
+} from "portreeve";
+import type {
+  CloseReason,
+  Connection,
+  ConnectionManager,
+  DrainReport,
+  Phase,
+  RunningServer,
+  SafetyLimits,
+  SafetyLimitsOptions,
+  ServeOptions,
+} from "portreeve";
+import {
+  currentCustodian,
+  custodianBoxValue,
+  custodianLimitMemory,
+  custodianManagedList,
+  custodianShutdownAll,
+  isCustodian,
+  isCustodianShutDown,
+  makeCustodianBox,
+} from "portreeve/custodian";
+import type { Custodian, ShutdownReport } from "portreeve/custodian";
+import { serveHttp } from "portreeve/http";
+import type { ServeHttpOptions } from "portreeve/http";
+import { ManualClock, collectEvents, makePortPair } from "portreeve/testing";
+import {
+  cancelTimer,
+  incrementTimer,
+  isTimer,
+  isTimerManager,
+  resetTimer,
+  reviseTimer,
+  startTimer,
+  startTimerManager,
+} from "portreeve/timers";
+import type { Timer, TimerManager } from "portreeve/timers";
+
+/** The page, verbatim. */
+export function page(clock: ManualClock): Connection {
+  const safetyLimits: SafetyLimits = makeSafetyLimits({ requestReadTimeout: "10s", maxBufferedBytes: "1 MiB" });
+  const manager: ConnectionManager = startConnectionManager({ safetyLimits, clock });
+  const { server, client } = makePortPair();
+  client.write("hello");
+  const connection = newConnection(manager, server, server, makeCustodian(null, { name: "page" }), false);
+  newConnection(manager, "5s", makePortPair().server, makePortPair().server, makeCustodian(), true).kill();
+  adjustConnectionTimeout(connection, "-5s");
+  resetConnectionTimeout(connection, 30_000);
+  connection.shouldClose = true;
+  killConnection(connection, "killed");
+  const known: boolean = isConnection(connection) && isConnectionManager(manager) && isSafetyLimits(safetyLimits);
+  const phases: Record<Phase, number> = manager.connections.countByPhase();
+  return known && phases.idle >= 0 ? connection : (connectionOf(server) ?? connection);
+}
+
+const options: SafetyLimitsOptions = {
+  shutdownGracePeriod: null,
+  minReceiveRate: { bytesPerSecond: "1 kB", grace: "5s" },
+  maxStreamResets: { count: 10, per: "1m" },
+};
+export const unlimited: SafetyLimits = makeUnlimitedSafetyLimits(options);
+export const names: readonly string[] = safetyLimitNames;
+
+/** An echo of lines. */
+export async function echo(): Promise<DrainReport> {
+  const echoing: ServeOptions<string> = {
+    port: 0,
+    host: "127.0.0.1",
+    readRequest: async (connection) => {
+      const line = await connection.reader.line(512);
+      return line === null ? null : { request: line, close: line === "quit" };
+    },
+    dispatch: (connection, line) => connection.output.write(`${line}\n`),
+    safetyLimits: { idleTimeout: "30s" },
+    onError: (error, connection) => console.error(error.message, connection?.id),
+  };
+  const server: RunningServer = await serve(echoing);
+  console.log(server.port, server.address, server.connections.size);
+  return await server.drain({ grace: "1s" });
+}
+
+/** One conversation over the standard streams. */
+export async function talk(): Promise<CloseReason> {
+  return await servePorts(process.stdin, process.stdout, {
+    readRequest: async ({ reader }) => {
+      const request = await reader.until("\0");
+      return request === null ? null : { request, close: false };
+    },
+    dispatch: ({ output }, request) => output.write(request),
+    portsToRealPorts: (input, output) => ({ input, output }),
+  });
+}
+
+/** Web servers. */
+export async function web(): Promise<void> {
+  const server: Server = createServer((request, response) => {
+    response.end(connectionOf(request)?.phase);
+  });
+  const httpOptions: ServeHttpOptions = { port: 0, safetyLimits: { responseTimeout: "30s" } };
+  const running = await serveHttp(server, httpOptions);
+  await running.stop();
+}
+
+/** Owners. */
+export async function owners(parent: Custodian): Promise<ShutdownReport> {
+  const own = parent.child("own");
+  const box = makeCustodianBox(own, { secret: 1 });
+  const secret: number | undefined = custodianBoxValue(box)?.secret;
+  own.adopt(secret, () => undefined);
+  own.defer((reason) => console.log(reason));
+  const controller: AbortController = own.use(new AbortController());
+  controller.signal.addEventListener("abort", () => console.log(own.signal.reason));
+  own.run(() => currentCustodian().setTimeout(() => undefined, "1s"));
+  const limit: Disposable = custodianLimitMemory(own, "10 MiB", parent);
+  limit[Symbol.dispose]();
+  if (isCustodian(own) && !isCustodianShutDown(own)) console.log(custodianManagedList(own, parent));
+  return await custodianShutdownAll(own, "done");
+}
+
+/** Timers. */
+export function timers(clock: ManualClock): boolean {
+  const manager: TimerManager = startTimerManager({ clock, resolution: "10ms" });
+  const timer: Timer = startTimer(manager, "1m", () => undefined);
+  resetTimer(timer, "30s");
+  incrementTimer(timer, -1);
+  reviseTimer(timer, 1, () => console.log(timer.deadline));
+  clock.advance("1s");
+  return cancelTimer(timer) || (isTimer(timer) && isTimerManager(manager));
+}
+
+/** Events. */
+export function events(): string[] {
+  const collector = collectEvents();
+  collector[Symbol.dispose]();
+  return collector.events.map(({ name }) => name);
+}
+
+/** Errors have codes. */
+export function code(error: unknown): string | undefined {
+  if (error instanceof ArgumentTypeError || error instanceof ArgumentRangeError) return error.path;
+  if (error instanceof ConnectionClosedError) return error.reason;
+  if (error instanceof ListenError) return error.systemCode;
+  if (error instanceof LimitNotEnforcedError) return error.limit;
+  if (error instanceof ReaderLimitError) return `${error.limit}`;
+  if (error instanceof UnexpectedEndError) return `${error.received}`;
+  if (error instanceof FinalizerTimeoutError) return `${error.timeout}`;
+  const others = [CustodianShutDownError, IllegalPhaseError, ManagerDisposedError, NoCurrentCustodianError];
+  return others.some((kind) => error instanceof kind) ? (error as Error & { code: string }).code : undefined;
+}

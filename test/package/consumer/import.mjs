@@ -1,0 +1,42 @@
+// A JavaScript program that imports the installed package; prints what it saw.
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { makeCustodian, newConnection, serve, startConnectionManager } from "portreeve";
+import { makeCustodian as makeRoot } from "portreeve/custodian";
+import { serveHttp } from "portreeve/http";
+import { ManualClock, makePortPair } from "portreeve/testing";
+import { startTimer, startTimerManager } from "portreeve/timers";
+
+const clock = new ManualClock();
+const manager = startConnectionManager({ clock });
+const { server: port } = makePortPair();
+const connection = newConnection(manager, "1s", port, port, makeCustodian(null), false);
+let fired = false;
+startTimer(startTimerManager({ clock }), "1s", () => {
+  fired = true;
+});
+clock.advance("1s");
+
+const server = await serve({
+  port: 0,
+  host: "127.0.0.1",
+  readRequest: async ({ reader }) => {
+    const line = await reader.line();
+    return line === null ? null : { request: line, close: line === "quit" };
+  },
+  dispatch: ({ output }, line) => output.write(`${line}\n`),
+});
+const client = connect(server.port, "127.0.0.1");
+client.write("hello\nquit\n");
+const answer = await text(client);
+await server.close();
+
+console.log(
+  JSON.stringify({
+    reason: connection.closeReason,
+    fired,
+    answer,
+    same: makeRoot === makeCustodian,
+    http: typeof serveHttp,
+  }),
+);

@@ -1,0 +1,24 @@
+// The same package by require, as CommonJS programs load it.
+const { isConnectionManager, makeCustodian, startConnectionManager } = require("portreeve");
+const { makeCustodian: makeRoot } = require("portreeve/custodian");
+const { serveHttp } = require("portreeve/http");
+const { ManualClock } = require("portreeve/testing");
+const { startTimer, startTimerManager } = require("portreeve/timers");
+const { name } = require("portreeve/package.json");
+
+const clock = new ManualClock();
+let fired = false;
+startTimer(startTimerManager({ clock }), "1s", () => {
+  fired = true;
+});
+clock.advance("2s");
+
+console.log(
+  JSON.stringify({
+    name,
+    fired,
+    manager: isConnectionManager(startConnectionManager()),
+    same: makeRoot === makeCustodian,
+    http: typeof serveHttp,
+  }),
+);

@@ -1,0 +1,110 @@
+/**
+ * An HTTP server under a manager whose time is moved by hand.
+ */
+import { createServer } from "node:http";
+import type { RequestListener, Server } from "node:http";
+import type { TestContext } from "node:test";
+import type { SafetyLimitsOptions } from "../../../src/index.ts";
+import { serveHttp } from "../../../src/server/http-server.ts";
+import type { RunningServer } from "../../../src/server/http-server.ts";
+import { ManualClock, collectEvents } from "../../../src/testing/index.ts";
+import type { Connection } from "../../../src/connection/connection.ts";
+import { connectTo } from "../../support/tcp-client.ts";
+import type { TcpClient } from "../../support/tcp-client.ts";
+
+export interface Web {
+  server: RunningServer;
+  http: Server;
+  clock: ManualClock;
+  /** What onError was told. */
+  errors: Error[];
+  /** How connections ended: "reason while phase", in order. */
+  ends(): string[];
+  /** The phases that a connection went through after its first. */
+  phases(connection: Connection): string[];
+  connect(): Promise<TcpClient>;
+  /** Lets everything that is on its way arrive, and time pass meanwhile. */
+  pass(ms: number): Promise<void>;
+}
+
+interface Closed {
+  connection: Connection;
+  reason: string;
+  phase: string;
+}
+
+interface Moved {
+  connection: Connection;
+  to: string;
+}
+
+export async function startWeb(
+  t: TestContext,
+  handler: RequestListener | Server,
+  safetyLimits: SafetyLimitsOptions = {},
+): Promise<Web> {
+  const clock = new ManualClock();
+  const events = collectEvents();
+  const errors: Error[] = [];
+  const http = typeof handler === "function" ? createServer(handler) : handler;
+  const server = await serveHttp(http, {
+    host: "127.0.0.1",
+    port: 0,
+    clock,
+    safetyLimits,
+    onError: (error) => errors.push(error),
+  });
+  const ours = (connection: Connection): boolean => connection.manager.timers.clock === clock;
+  t.after(async () => {
+    events[Symbol.dispose]();
+    await server.close();
+  });
+  return {
+    server,
+    http,
+    clock,
+    errors,
+    ends: () =>
+      (events.messages("portreeve.connection.closed") as Closed[])
+        .filter(({ connection }) => ours(connection))
+        .map(({ reason, phase }) => `${reason} while ${phase}`),
+    phases: (wanted) =>
+      (events.messages("portreeve.connection.phase") as Moved[])
+        .filter(({ connection }) => connection === wanted)
+        .map(({ to }) => to),
+    connect: () => connectTo(t, server.port),
+    async pass(ms) {
+      await settle();
+      clock.advance(ms);
+      await settle();
+    },
+  };
+}
+
+/** A few rounds of I/O. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Waits until something is so, a round of I/O at a time. The test's own time limit ends a wait in vain. */
+export async function until(what: () => boolean): Promise<void> {
+  while (!what()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+export function get(path: string, ...headers: string[]): string {
+  return `${[`GET ${path} HTTP/1.1`, "Host: x", ...headers].join("\r\n")}\r\n\r\n`;
+}
+
+/** The status lines and bodies in what was received, where every answer has a length. */
+export function answers(received: string): { status: number; head: string; body: string }[] {
+  const found = [];
+  for (let rest = received; rest !== "";) {
+    const end = rest.indexOf("\r\n\r\n") + 4;
+    if (end < 4) throw new Error(`half a head: ${rest}`);
+    const head = rest.slice(0, end);
+    const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
+    found.push({ status: Number(head.slice(9, 12)), head, body: rest.slice(end, end + length) });
+    rest = rest.slice(end + length);
+  }
+  return found;
+}

@@ -1,6 +1,7 @@
-// Checks that the tables of docs/events.md and docs/errors.md say what the built package has:
-// `node scripts/check-tables.js [folder with events.md and errors.md]`.
+// Checks that the tables of docs/ (events, errors, close reasons, limits, custodians) say what the built package has:
+// `node scripts/check-tables.js [folder with these documents]`.
 import { readFileSync, readdirSync } from "node:fs";
+import { createServer } from "node:https";
 import { join, resolve } from "node:path";
 import process from "node:process";
 
@@ -74,6 +75,82 @@ compare(
   new Map([...errors].map(({ name }) => [name, classes.get(name)])),
 );
 
+// Close reasons: manner and codes.
+const { closeReasons } = await import(join(project, "dist/connection/close-reason.js"));
+compare(
+  "close-reasons.md",
+  new Map(rows("close-reasons.md").map(([reason, , ...facts]) => [reason, facts.join(" ")])),
+  new Map(
+    Object.entries(closeReasons).map(([reason, { manner, httpStatus, http2Code, websocketCode }]) => [
+      reason,
+      [manner, httpStatus, http2Code, websocketCode].join(" "),
+    ]),
+  ),
+);
+
+// Limits: both defaults, in the words of the options, and which servers take them.
+const { LimitNotEnforcedError, makeSafetyLimits, makeUnlimitedSafetyLimits, safetyLimitNames, serve } = entries[0];
+const { serveHttp } = await import(join(project, "dist/server/http-server.js"));
+
+function limitFrom(text) {
+  const [, rate, grace] = /^(\d+) B\/s after (\w+)$/.exec(text) ?? [];
+  if (rate !== undefined) return { bytesPerSecond: Number(rate), grace };
+  const [, count, per] = /^(\w+) in (\w+)$/.exec(text) ?? [];
+  if (count !== undefined) return { count: Number(count), per };
+  if (text === "null") return null;
+  return Number.isNaN(Number(text)) ? text : Number(text);
+}
+
+async function takes(start) {
+  try {
+    await (await start()).close();
+    return true;
+  } catch (error) {
+    if (error instanceof LimitNotEnforcedError) return false;
+    throw error;
+  }
+}
+
+async function enforcers(name) {
+  // Neither default of any limit.
+  const options = { port: 0, host: "127.0.0.1", safetyLimits: { [name]: 7 } };
+  const handlers = { readRequest: () => null, dispatch: () => undefined };
+  const servers = {
+    serve: () => serve({ ...options, ...handlers }),
+    serveHttp: () => serveHttp(createServer(), options),
+  };
+  const taken = [];
+  for (const [server, start] of Object.entries(servers)) if (await takes(start)) taken.push(server);
+  return taken.join(", ");
+}
+
+const limitFacts = (limits, unlimited, by) => JSON.stringify([limits, unlimited, by], printable);
+const printable = (_key, value) => (value === Infinity ? "Infinity" : value);
+const actualLimits = new Map();
+for (const name of safetyLimitNames) {
+  const facts = limitFacts(makeSafetyLimits()[name], makeUnlimitedSafetyLimits()[name], await enforcers(name));
+  actualLimits.set(name, facts);
+}
+compare(
+  "limits.md",
+  new Map(
+    rows("limits.md").map(([name, byDefault, unlimited, by]) => {
+      const known = safetyLimitNames.includes(name);
+      const meant = (text) => (known ? makeSafetyLimits({ [name]: limitFrom(text) })[name] : text);
+      return [name, limitFacts(meant(byDefault), meant(unlimited), by)];
+    }),
+  ),
+  actualLimits,
+);
+
+// Custodians: the kinds of resource, in the order in which they are tried.
+const { kindNames } = await import(join(project, "dist/custodian/resources.js"));
+const kinds = rows("custodians.md").map(([kind]) => kind);
+compare("custodians.md", new Map(kinds.map((kind) => [kind, ""])), new Map(kindNames.map((kind) => [kind, ""])));
+if (faults.length === 0 && kinds.join() !== kindNames.join()) faults.push("custodians.md: the order is not the code's");
+
 for (const fault of faults) console.error(fault);
-console.log(`${channelNames().length} events, ${errors.size} errors, ${faults.length} faults`);
+console.log(
+  `${channelNames().length} events, ${errors.size} errors, ${actualLimits.size} limits, ${faults.length} faults`,
+);
 process.exitCode = faults.length > 0 ? 1 : 0;

@@ -7,7 +7,7 @@ import { median } from "./statistics.js";
 
 /** Runs a script that prints one line of JSON, and gives that back. */
 export async function measure(script, args) {
-  const child = spawn(process.execPath, ["--expose-gc", script, ...args.map(String)], {
+  const child = spawn(process.execPath, ["--expose-gc", "--no-flush-bytecode", script, ...args.map(String)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise((resolve) => {

@@ -361,7 +361,14 @@ export class Connection {
 
   /** Ends an idle connection that was to end after its job. */
   #endIfSoon(): void {
-    if (this.endsSoon && this.#phase === "idle" && this.unreadBytes === 0) this.end(this.#soon);
+    if (this.endsSoon && this.#phase === "idle" && !this.#hasBegun()) this.end(this.#soon);
+  }
+
+  /** Whether a request has begun that no phase tells of yet. */
+  #hasBegun(): boolean {
+    if (this.unreadBytes > 0) return true;
+    // A program that reads the input by itself, without the reader; during the first request the port's count tells.
+    return this.#reader?.engaged !== true && this.#deadline === plan.request && this.#raw === null && this.bytesReceived > 0;
   }
 
   #arePortsClosed(): boolean {

@@ -15,6 +15,14 @@ export interface ReaderHost {
   bytesArrived(): void;
 }
 
+/** A read under way. */
+interface Pending {
+  readonly what: string;
+  readonly attempt: () => unknown;
+  readonly resolve: (item: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 const empty = Buffer.alloc(0);
 const lineFeed = 10;
 const carriageReturn = 13;
@@ -34,7 +42,7 @@ export class Reader {
   #room = false;
   #ended = false;
   #engaged = false;
-  #busy = false;
+  #pending: Pending | null = null;
   #received = 0;
   #wake: (() => void) | null = null;
 
@@ -55,7 +63,7 @@ export class Reader {
 
   /** Whether somebody waits in the middle of an item. @internal */
   get waitsMidItem(): boolean {
-    return this.#wake !== null && this.#busy && this.buffered > 0;
+    return this.#pending !== null && this.buffered > 0;
   }
 
   /** Whether the program has read anything with this reader. @internal */
@@ -128,21 +136,42 @@ export class Reader {
   stop(): void {
     this.#ended = true;
     this.#wake?.();
+    this.#proceed();
   }
 
-  async #item<T>(what: string, attempt: () => T | undefined): Promise<T | null> {
-    if (this.#busy) throw new ArgumentTypeError("reader", "one read at a time", "a second one");
-    this.#busy = true;
+  /** Gives an item at once where it has come already, and else when it has: within the event that brings its last byte. */
+  #item<T>(what: string, attempt: () => T | undefined): Promise<T | null> {
+    if (this.#pending !== null) {
+      return Promise.reject(new ArgumentTypeError("reader", "one read at a time", "a second one"));
+    }
+    return new Promise<T | null>((resolve, reject) => {
+      this.#pending = { what, attempt, resolve: resolve as (item: unknown) => void, reject };
+      this.#proceed();
+    });
+  }
+
+  /** Something has come, or nothing more will. */
+  #proceed(): void {
+    const pending = this.#pending;
+    if (pending === null) return;
     try {
-      for (;;) {
-        const item = this.buffered > 0 ? attempt() : undefined;
-        if (item !== undefined) return item;
-        if (this.#fill()) continue;
-        if (this.#ended) return this.#atEnd(what);
-        await this.#more();
-      }
-    } finally {
-      this.#busy = false;
+      const item = this.#attempt(pending);
+      if (item === undefined) return;
+      this.#pending = null;
+      pending.resolve(item);
+    } catch (error) {
+      this.#pending = null;
+      pending.reject(error);
+    }
+  }
+
+  /** @returns the item, null at the end, or undefined when more has to come first */
+  #attempt({ what, attempt }: Pending): unknown {
+    for (;;) {
+      const item = this.buffered > 0 ? attempt() : undefined;
+      if (item !== undefined) return item;
+      if (this.#fill()) continue;
+      return this.#ended ? this.#atEnd(what) : undefined;
     }
   }
 
@@ -163,21 +192,12 @@ export class Reader {
     return true;
   }
 
-  #more(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = (): void => {
-        this.#wake = null;
-        resolve();
-      };
-    });
-  }
-
   #engage(): void {
     this.#engaged = true;
     const { input } = this.#host;
     if (input.readableEnded || input.destroyed) this.#ended = true;
-    input.on("readable", () => this.#wake?.());
     const ended = (): void => this.stop();
+    input.on("readable", () => this.#proceed());
     input.on("end", ended);
     input.on("close", ended);
   }

@@ -115,8 +115,13 @@ export class Resource extends Member {
   }
 
   #hasClosed(): void {
-    if (this.#isTold) this.#closedMeanwhile = true;
-    else this.leave();
+    if (this.#isTold) {
+      this.#closedMeanwhile = true;
+      return;
+    }
+    // An event that will not come again may keep its listener: taking it off costs more than all else that is done here.
+    if (this.kind.closeEvent !== undefined && this.kind.mayReopen !== true) this.#watcher = null;
+    this.leave();
   }
 
   /** An 'error' that nobody listens for ends the process. While we close something, it is an error of the shutdown. */

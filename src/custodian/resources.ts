@@ -19,6 +19,8 @@ export interface ResourceKind<T = unknown> {
   shutDown(value: T, reason: unknown): unknown;
   /** The event that says it has ended, by itself or because of us. */
   readonly closeEvent?: string;
+  /** Whether it can be opened again after the event. */
+  readonly mayReopen?: boolean;
   /** Where there is no such event: calls `ended` when it ends by itself. @returns how to stop watching */
   watch?(value: T, ended: () => void): () => void;
   /** Whether it has ended when `shutDown` returns, so that the event is not waited for. */
@@ -37,8 +39,8 @@ interface Row extends ResourceKind {
 
 /** Erases the type that `is` has proved. Every row gets every property, so that all have one shape. */
 function row<T>(name: string, is: (value: object) => boolean, kind: Omit<ResourceKind<T>, "name">): Row {
-  const { shutDown, closeEvent, watch, endsAtOnce, isClosed, mayFail, force } = kind;
-  return { name, shutDown, closeEvent, watch, endsAtOnce, isClosed, mayFail, force, is } as Row;
+  const { shutDown, closeEvent, mayReopen, watch, endsAtOnce, isClosed, mayFail, force } = kind;
+  return { name, shutDown, closeEvent, mayReopen, watch, endsAtOnce, isClosed, mayFail, force, is } as Row;
 }
 
 function has(...names: PropertyKey[]): (value: object) => boolean {
@@ -107,6 +109,7 @@ const rows: readonly Row[] = [
   row<Server>("server", (value) => value instanceof Server, {
     shutDown: close,
     closeEvent: "close",
+    mayReopen: true,
     // The listener is gone; connections of plain servers belong to custodians of their own.
     endsAtOnce: true,
   }),
@@ -207,6 +210,7 @@ const rows: readonly Row[] = [
   row<Closable & { terminate?(): unknown }>("emitter of 'close'", has("close", "on", "off"), {
     shutDown: close,
     closeEvent: "close",
+    mayReopen: true,
     // A WebSocket of `ws` waits for its peer.
     force: (emitter) => void emitter.terminate?.(),
     mayFail: true,

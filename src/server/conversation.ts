@@ -54,7 +54,19 @@ export async function converse<Request>(
   try {
     for (let first = true; ; first = false) {
       if (!first) connection.enter("idle", plan.idle);
-      const read = await nextRequest(connection, source, handlers.readRequest);
+      const { reader } = connection;
+      if (reader.engaged) {
+        if (reader.buffered > 0) connection.bytesArrived();
+      } else if (!first || connection.raw !== null) {
+        // A program that reads the input by itself shows us no first byte: then we wait for it, and leave it there. The
+        // deadline of the first request runs already.
+        await reader.wait();
+        if (connection.input.readableLength > 0) connection.bytesArrived();
+      }
+      const read =
+        connection.closeReason === null
+          ? checkRead(connection, await handlers.readRequest(connection, source))
+          : null;
       if (read === null) {
         connection.end("client-ended");
         return;
@@ -68,7 +80,7 @@ export async function converse<Request>(
         fail(connection, error, "handler-error");
       }
       if (connection.closeReason !== null) return;
-      await untilTaken(connection);
+      if (connection.output.writableNeedDrain) await untilTaken(connection);
       // A drain lets requests that have arrived already be answered too.
       const more = connection.endsSoon && !read.close && connection.unreadBytes > 0;
       if (connection.shouldClose && !more) {
@@ -81,21 +93,8 @@ export async function converse<Request>(
   }
 }
 
-async function nextRequest<Request>(
-  connection: Connection,
-  source: RequestSource,
-  readRequest: ReadRequest<Request>,
-): Promise<ReadResult<Request> | null> {
-  const { reader, input } = connection;
-  // A program that reads the input by itself shows us no first byte: then we wait for it, and leave it there.
-  if (reader.engaged) {
-    if (reader.buffered > 0) connection.bytesArrived();
-  } else {
-    await reader.wait();
-    if (input.readableLength > 0) connection.bytesArrived();
-  }
-  if (connection.closeReason !== null) return null;
-  const read = await readRequest(connection, source);
+/** What the program has read: null when there is nobody left to answer. */
+function checkRead<Request>(connection: Connection, read: ReadResult<Request> | null): ReadResult<Request> | null {
   if (connection.closeReason !== null || read === null) return null;
   if (typeof read !== "object" || typeof read.close !== "boolean") {
     throw new ArgumentTypeError("readRequest", "it to give { request, close: boolean } or null", read);
@@ -106,7 +105,6 @@ async function nextRequest<Request>(
 /** Backpressure: nothing more is read from a client that does not take what is written to it. */
 async function untilTaken(connection: Connection): Promise<void> {
   const { output } = connection;
-  if (!output.writableNeedDrain) return;
   connection.enter("sending", plan.sending);
   const waiting = new AbortController();
   const closed = connection.closed.then(() => waiting.abort());

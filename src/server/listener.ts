@@ -84,15 +84,25 @@ export class Listener {
   }
 
   async #release(connection: Connection, permit: Permit, work: Promise<void> | undefined): Promise<void> {
+    let working = work !== undefined;
+    const worked = work?.then(() => {
+      working = false;
+    });
     await connection.closed;
     const { custodian } = connection;
-    const timer = this.manager.plainTimers.start(custodian.environment.finalizerTimeout, () => {
+    const closers = custodian.shutdownAll();
+    // A custodian that has ended leaves its parent.
+    if (working || custodian.parent !== null) await this.#withinFinalizerTimeout(connection, permit, [closers, worked]);
+    permit.release();
+  }
+
+  async #withinFinalizerTimeout(connection: Connection, permit: Permit, work: unknown[]): Promise<void> {
+    const timer = this.manager.plainTimers.start(connection.custodian.environment.finalizerTimeout, () => {
       permit.release();
       if (abandonedChannel.hasSubscribers) abandonedChannel.publish({ connection });
     });
-    await Promise.all([custodian.shutdownAll(), work]);
+    await Promise.all(work);
     timer.cancel();
-    permit.release();
   }
 }
 

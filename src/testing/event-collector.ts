@@ -3,6 +3,7 @@
  */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { channelNames } from "../core/channels.ts";
+import { ArgumentTypeError } from "../core/errors.ts";
 
 /** One published event. */
 export interface CollectedEvent {
@@ -36,5 +37,8 @@ export class EventCollector {
 
 /** Starts collecting. The caller disposes of it. */
 export function collectEvents(names?: readonly string[]): EventCollector {
+  if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === "string"))) {
+    throw new ArgumentTypeError("names", "an array of event names", names);
+  }
   return new EventCollector(names);
 }

@@ -45,7 +45,7 @@ test("HEAD gives the headers of GET and no body", async (t) => {
 });
 
 test("ranges and conditional requests are honoured", async (t) => {
-  const { url } = await startServe(t, makeSite(t));
+  const { port, url } = await startServe(t, makeSite(t));
   const get = (headers: Record<string, string>): Promise<Response> => fetch(`${url}digits.txt`, { headers });
   const part = await get({ range: "bytes=2-4" });
   assert.deepEqual([part.status, part.headers.get("content-range"), await part.text()], [206, "bytes 2-4/10", "234"]);
@@ -53,9 +53,11 @@ test("ranges and conditional requests are honoured", async (t) => {
   const beyond = await get({ range: "bytes=20-" });
   assert.deepEqual([beyond.status, beyond.headers.get("content-range")], [416, "bytes */10"]);
   const { headers } = await get({});
-  const unchanged = await get({ "if-none-match": headers.get("etag") ?? "" });
-  assert.deepEqual([unchanged.status, await unchanged.text()], [304, ""]);
-  assert.equal((await get({ "if-modified-since": headers.get("last-modified") ?? "" })).status, 304);
+  // Written by hand, because fetch adds Cache-Control: no-cache.
+  const byTag = await exchange(t, port, "/digits.txt", `If-None-Match: ${headers.get("etag")}`);
+  assert.match(byTag, /^HTTP\/1\.1 304 [^]*\r\n\r\n$/);
+  const byDate = await exchange(t, port, "/digits.txt", `If-Modified-Since: ${headers.get("last-modified")}`);
+  assert.match(byDate, /^HTTP\/1\.1 304 /);
   assert.equal((await get({ "if-match": '"other"' })).status, 412);
 });
 

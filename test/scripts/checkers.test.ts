@@ -69,10 +69,10 @@ test("a document that a comment names and nobody wrote is found", async () => {
   await fails("check-docs.js", { "src/a.ts": "// See docs/a.md." }, /src\/a\.ts: docs\/a\.md does not exist/);
 });
 
-const tables = {
-  "events.md": readFileSync(join(root, "docs/events.md"), "utf8"),
-  "errors.md": readFileSync(join(root, "docs/errors.md"), "utf8"),
-};
+const documents = ["events.md", "errors.md", "close-reasons.md", "limits.md", "custodians.md"] as const;
+const tables = Object.fromEntries(
+  documents.map((name) => [name, readFileSync(join(root, "docs", name), "utf8")]),
+) as Record<(typeof documents)[number], string>;
 
 for (const [what, file, from, to, said] of [
   ["an event left out", "events.md", /^\|.*connection\.opened.*\n/m, "", /connection\.opened is missing/],
@@ -99,8 +99,20 @@ for (const [what, file, from, to, said] of [
     /ListenError: says "ERR_PORTREEVE_PORT/,
   ],
   ["a wrong field of an error", "errors.md", /`systemCode` +\|$/m, "`errno` |", /is "ERR_PORTREEVE_LISTEN systemCode"/],
+  ["a close reason left out", "close-reasons.md", /^\| `max-age`.*\n/m, "", /max-age is missing/],
+  ["a wrong status of a close reason", "close-reasons.md", "| 408 ", "| 409 ", /read-timeout: says "linger 409/],
+  ["a limit left out", "limits.md", /^\| `maxWaiting`.*\n/m, "", /maxWaiting is missing/],
+  ["a wrong default of a limit", "limits.md", "75s", "76s", /idleTimeout: says "\[76000/],
+  [
+    "a limit said to be enforced that is not",
+    "limits.md",
+    /^(\| `pingInterval`.*Infinity *\| Infinity *\|) +\|/m,
+    "$1 `serve` |",
+    /pingInterval: says/,
+  ],
+  ["a kind of resource left out", "custodians.md", /^\| worker .*\n/m, "", /worker is missing/],
 ] as const) {
-  test(`the tables of events and errors: ${what} is found`, async () => {
+  test(`the tables of the documents: ${what} is found`, async () => {
     const text = tables[file];
     const changed = text.replace(from, to);
     assert.notEqual(changed, text);

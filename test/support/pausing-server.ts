@@ -10,11 +10,10 @@ const server = await echo({
   safetyLimits: { requestReadTimeout: deadline, idleTimeout: deadline, minReceiveRate: 0 },
   dispatch: (connection, last) => {
     if (last !== "alive") {
+      // Once it is answered and idle again.
       setImmediate(() => {
-        const { timer } = connection;
-        void connection.closed.then((reason) =>
-          closed.push({ last, reason, at: performance.now(), deadline: timer.deadline }),
-        );
+        const { deadline } = connection.timer;
+        void connection.closed.then((reason) => closed.push({ last, reason, at: performance.now(), deadline }));
       });
     } else if (!seen.has(connection)) {
       seen.add(connection);

@@ -23,15 +23,16 @@ export const enforcedByHttp1: readonly SafetyLimitName[] = ["idleTimeout", "resp
 /** Speaks HTTP/1.1 on the sockets of `server`, with the program's own listeners. */
 export function http1(server: Server): Protocol {
   const all = new WeakMap<Connection, Exchanges>();
-  const exchangesOf = (message: unknown): Exchanges | undefined => {
-    const connection = connectionOf(message);
+  // A response has no socket before its turn has come; a request always has.
+  const exchangesOf = (request: IncomingMessage): Exchanges | undefined => {
+    const connection = connectionOf(request);
     return connection === undefined ? undefined : all.get(connection);
   };
   const restoreClock = takeOverClock(server);
   const interceptions = [
     // With a listener for an expectation of the client there is no 'request' of it.
     ...["request", "checkContinue", "checkExpectation"].map((event) =>
-      takeRequests(server, event, (response) => exchangesOf(response)?.begin(response)),
+      takeRequests(server, event, (request, response) => exchangesOf(request)?.begin(response)),
     ),
     ...["upgrade", "connect"].map((event) => takeUpgrades(server, event, (request) => exchangesOf(request)?.upgrade())),
     takeClientErrors(server, (error, socket) => {
@@ -68,10 +69,14 @@ export function http1(server: Server): Protocol {
   };
 }
 
-function takeRequests(server: Server, event: string, begin: (response: ServerResponse) => void): Interception {
+function takeRequests(
+  server: Server,
+  event: string,
+  begin: (request: IncomingMessage, response: ServerResponse) => void,
+): Interception {
   const requests = interceptEmit(server, event, (...args) => {
     const [request, response] = args as [IncomingMessage, ServerResponse];
-    begin(response);
+    begin(request, response);
     try {
       requests.pass(...args);
     } catch (error) {

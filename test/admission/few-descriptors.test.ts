@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { test } from "node:test";
+import { until } from "../support/clients.ts";
+import { compiledRoot } from "../support/paths.ts";
+
+const descriptors = 64;
+const clients = 150;
+
+const serverScript = `
+  process.on("warning", (warning) => console.log(JSON.stringify({ warning: warning.message })));
+  const { serve } = await import(process.argv[1] + "/src/index.js");
+  const server = await serve({
+    port: 0,
+    host: "127.0.0.1",
+    safetyLimits: { waitTimeout: "30s" },
+    readRequest: async (c) => { const line = await c.reader.line(); return line === null ? null : { request: line, close: line === "quit" }; },
+    dispatch: (c, line) => { c.output.write(line + "\\n"); },
+  });
+  console.log(JSON.stringify({ port: server.port, maximum: server.effectiveMaxConcurrent }));
+  let cpu = process.cpuUsage();
+  setInterval(() => {
+    const { user, system } = process.cpuUsage(cpu);
+    cpu = process.cpuUsage();
+    console.log(JSON.stringify({ served: server.served, waiting: server.waiting, cpu: (user + system) / 1000 }));
+  }, 300);
+`;
+
+interface Said {
+  port?: number;
+  maximum?: number;
+  warning?: string;
+  served?: number;
+  waiting?: number;
+  cpu?: number;
+}
+
+test(
+  "with hardly any descriptors a server says its effective maximum, serves that many, and the next when one ends",
+  { skip: process.platform !== "linux" && "needs ulimit and /proc" },
+  async (t) => {
+    const server = spawn("sh", [
+      "-c",
+      `ulimit -n ${descriptors}; exec "$0" --input-type=module -e "$1" "$2"`,
+      process.execPath,
+      serverScript,
+      compiledRoot,
+    ]);
+    t.after(() => server.kill());
+    const said: Said[] = [];
+    server.stdout.setEncoding("utf8").on("data", (text: string) => {
+      for (const line of text.trim().split("\n")) said.push(JSON.parse(line) as Said);
+    });
+    let complaints = "";
+    server.stderr.setEncoding("utf8").on("data", (text: string) => (complaints += text));
+    await until(() => said.some(({ port }) => port !== undefined) && said.some(({ warning }) => warning !== undefined));
+    const { port = 0, maximum = 0 } = said.find((one) => one.port !== undefined) ?? {};
+    assert.ok(maximum >= 8 && maximum <= descriptors / 2, `${maximum} at once`);
+    const { warning } = said.find((one) => one.warning !== undefined) ?? {};
+    assert.match(warning ?? "", new RegExp(`maxConcurrent is 10000, but the descriptor limit allows ${maximum}`));
+
+    const answered: Socket[] = [];
+    let gone = 0;
+    for (let i = 0; i < clients; i++) {
+      const socket = connect(port, "127.0.0.1", () => socket.write("hello\n"));
+      socket.on("error", () => {});
+      socket.once("data", () => answered.push(socket));
+      socket.on("close", () => gone++);
+      t.after(() => socket.destroy());
+    }
+    await until(() => answered.length === maximum);
+    await until(() => said.some(({ served, waiting = 0 }) => served === maximum && waiting > 0));
+    const { waiting = 0 } = said.at(-1) ?? {};
+    await until(() => gone === clients - maximum - waiting);
+
+    // Nobody comes or goes: a server that cannot accept must not spin.
+    said.length = 0;
+    await until(() => said.filter(({ cpu }) => cpu !== undefined).length >= 3);
+    const quiet = said.slice(1).map(({ cpu = 0 }) => cpu);
+    assert.ok(Math.min(...quiet) < 30, `${quiet.join(", ")} ms of CPU in 300 ms`);
+
+    // One ends, and one of those who wait is served.
+    answered[0]?.end("quit\n");
+    await until(() => answered.length === maximum + 1);
+    assert.equal(server.exitCode, null);
+    assert.doesNotMatch(complaints, /EMFILE|uncaught/i);
+    server.kill();
+    await once(server, "exit");
+  },
+);

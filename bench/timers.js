@@ -6,12 +6,13 @@
 // random order, and from 100 000 timers on the cache misses cost more than the work. "floor" is a clock read and a field
 // write on records like ours. "portreeve again" is the same code a second time: how far it is from "portreeve" (A/A) is
 // what differences mean nothing. All delays are one minute, the best case of setTimeout, which keeps a list per delay.
+import { fileURLToPath } from "node:url";
 import { Report, flags } from "./lib/report.js";
 import { interleave, measure, middle, ratio } from "./lib/rounds.js";
 
 const { json, quick } = flags();
 const report = new Report("timers", { json });
-const script = (name) => new URL(`timers/${name}.js`, import.meta.url).pathname;
+const script = (name) => fileURLToPath(new URL(`timers/${name}.js`, import.meta.url));
 const rounds = 5;
 const ours = "portreeve";
 const again = "portreeve again";
@@ -20,7 +21,11 @@ const sizes = quick ? [1e3, 1e4, 1e5] : [1e3, 1e4, 1e5, 1e6];
 const bySize = [];
 for (const size of sizes) {
   const names = ["floor", ours, again, "setTimeout", "undici", "timer-wheel"];
-  bySize.push(await interleave(names, rounds, (name) => measure(script("operations"), [name, size])));
+  const run = async (name) => ({
+    ...(await measure(script("operations"), [name, size])),
+    ...(await measure(script("memory"), [name, size])),
+  });
+  bySize.push(await interleave(names, rounds, run));
 }
 
 /** A table of one operation: a row a contender, then the ratios that have a goal. */
@@ -38,10 +43,19 @@ function compare(operation, unit, goals, { judged = () => true } = {}) {
   }
   for (const { name, rival, of = pick, goal } of goals) {
     const what = `${operation}: ${ours} / ${name}`;
-    report.row(`${ours} / ${name}`, figures(what, (results) => ratio(results, ours, pick, rival, of)), "x", goal);
+    report.row(
+      `${ours} / ${name}`,
+      figures(what, (results) => ratio(results, ours, pick, rival, of)),
+      "x",
+      goal,
+    );
   }
   const noise = `${operation}: ${again} / ${ours}`;
-  report.row("A/A", figures(noise, (results) => ratio(results, again, pick, ours)), "x");
+  report.row(
+    "A/A",
+    figures(noise, (results) => ratio(results, again, pick, ours)),
+    "x",
+  );
 }
 
 compare("start", "ns", [{ name: "setTimeout", rival: "setTimeout", goal: 1.2 }]);
@@ -74,8 +88,18 @@ const lateness = (what, pick) =>
     value: middle(punctual, name, pick),
     judge: name === ours,
   }));
-report.row("early by, at most", lateness("early", ({ earliest }) => Math.max(0, -earliest)), "ms", 0);
-report.row("late by, at most", lateness("late", ({ latest }) => latest), "ms", 20);
+report.row(
+  "early by, at most",
+  lateness("early", ({ earliest }) => Math.max(0, -earliest)),
+  "ms",
+  0,
+);
+report.row(
+  "late by, at most",
+  lateness("late", ({ latest }) => latest),
+  "ms",
+  20,
+);
 
 const seconds = quick ? 2 : 12;
 const rivals = quick ? ["setTimeout"] : ["setTimeout", "refresh", "undici", "timer-wheel"];

@@ -5,7 +5,7 @@ import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 
-const bench = join(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../bench");
+const bench = join(import.meta.dirname, "../bench");
 const [name, ...flags] = process.argv.slice(2);
 const names = readdirSync(bench).flatMap((file) => (file.endsWith(".js") ? [file.slice(0, -3)] : []));
 

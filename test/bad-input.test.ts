@@ -81,6 +81,7 @@ const timerManager = timers.startTimerManager();
 const custodian = portreeve.makeCustodian(null);
 const timer = timers.startTimer(timerManager, "1h", () => {});
 const handlers = { readRequest: () => null, dispatch: () => {} };
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller names what it pretends to give
 const unsafe = <T>(value: unknown): T => value as T;
 const port = (): testing.MemoryPort => {
   const { server, client } = makePortPair();
@@ -93,16 +94,14 @@ const locked = (): ReadableStream => {
   stream.getReader();
   return stream;
 };
-const over = <T>(values: readonly T[], call: (value: never) => unknown): Call[] =>
+const over = (values: readonly unknown[], call: (value: never) => unknown): Call[] =>
   values.map((value) => () => call(value as never));
 
 /** By the name of the function: calls that must all fail. */
 const rejected: Readonly<Record<string, readonly Call[]>> = {
   startConnectionManager: [
     ...over(notOptions, (value) => portreeve.startConnectionManager(value)),
-    ...over([0, "x", null, [], { nonsense: 1 }], (safetyLimits) =>
-      portreeve.startConnectionManager({ safetyLimits }),
-    ),
+    ...over([0, "x", null, [], { nonsense: 1 }], (safetyLimits) => portreeve.startConnectionManager({ safetyLimits })),
     ...over(notFunctions.slice(1), (onError) => portreeve.startConnectionManager({ onError })),
     ...over([null, 0, {}, Date], (clock) => portreeve.startConnectionManager({ clock })),
     () => portreeve.startConnectionManager(unsafe({ unknown: 1 })),
@@ -138,12 +137,16 @@ const rejected: Readonly<Record<string, readonly Call[]>> = {
   "connection.reader": [
     ...over(notSizes.slice(1), (max) => makeConnection().reader.line(max)),
     ...over([...notSizes, Infinity], (count) => makeConnection().reader.bytes(count)),
-    ...over([undefined, null, 0, "", {}, [], new Uint8Array()], (delimiter) => makeConnection().reader.until(delimiter)),
+    ...over([undefined, null, 0, "", {}, [], new Uint8Array()], (delimiter) =>
+      makeConnection().reader.until(delimiter),
+    ),
     ...over(notSizes.slice(1), (max) => makeConnection().reader.until("|", max)),
   ],
   makeSafetyLimits: [
     ...over(notOptions, (value) => portreeve.makeSafetyLimits(value)),
-    ...over([0, -1, 1.5, Number.NaN, "many", null, {}], (maxConcurrent) => portreeve.makeSafetyLimits({ maxConcurrent })),
+    ...over([0, -1, 1.5, Number.NaN, "many", null, {}], (maxConcurrent) =>
+      portreeve.makeSafetyLimits({ maxConcurrent }),
+    ),
     ...over(notDurations.slice(1), (idleTimeout) => portreeve.makeSafetyLimits({ idleTimeout })),
     ...over([Infinity, -1, "Infinity", "1 MiB/s"], (minSendRate) => portreeve.makeSafetyLimits({ minSendRate })),
     ...over([Infinity, -1], (lingerTimeout) => portreeve.makeSafetyLimits({ lingerTimeout })),
@@ -151,7 +154,10 @@ const rejected: Readonly<Record<string, readonly Call[]>> = {
   ],
   makeUnlimitedSafetyLimits: over(notOptions, (value) => portreeve.makeUnlimitedSafetyLimits(value)),
   makeCustodian: [
-    ...over(strangers.filter((value) => value !== undefined && value !== null), (value) => portreeve.makeCustodian(value)),
+    ...over(
+      strangers.filter((value) => value !== undefined && value !== null),
+      (value) => portreeve.makeCustodian(value),
+    ),
     ...over(notOptions, (value) => portreeve.makeCustodian(null, value)),
     ...over([0, null, {}], (name) => portreeve.makeCustodian(null, { name })),
     ...over([...notDurations.slice(1), Infinity], (finalizerTimeout) =>
@@ -160,7 +166,10 @@ const rejected: Readonly<Record<string, readonly Call[]>> = {
     () => portreeve.makeCustodian(shutDown()),
   ],
   "custodian.use": [
-    ...over(strangers.filter((value) => !isFunction(value)), (value) => custodian.use(value)),
+    ...over(
+      strangers.filter((value) => !isFunction(value)),
+      (value) => custodian.use(value),
+    ),
     () => custodian.use(custodian),
     () => shutDown().use(new PassThrough().on("error", () => {})),
   ],
@@ -226,7 +235,7 @@ const rejected: Readonly<Record<string, readonly Call[]>> = {
   ],
   cancelTimer: over(strangers, (value) => timers.cancelTimer(value)),
   serve: [
-    ...over([undefined, ...notOptions, {}], (value) => portreeve.serve(value as portreeve.ServeOptions<string>)),
+    ...over([undefined, ...notOptions, {}], (value) => portreeve.serve<string>(value)),
     ...over(notFunctions, (readRequest) => portreeve.serve({ ...handlers, readRequest })),
     ...over(notFunctions, (dispatch) => portreeve.serve({ ...handlers, dispatch })),
     ...over(notFunctions.slice(1), (portsToRealPorts) => portreeve.serve({ ...handlers, portsToRealPorts })),
@@ -277,7 +286,10 @@ for (const [name, calls] of Object.entries(rejected)) {
       const { code } = error as NodeJS.ErrnoException;
       assert.equal(typeof code, "string", `${what} failed with ${error.stack}`);
       if (!code?.startsWith("ERR_PORTREEVE_")) {
-        assert.ok(/^ERR_/.test(code ?? "") || error instanceof TypeError || error instanceof RangeError, error.stack);
+        assert.ok(
+          code?.startsWith("ERR_") === true || error instanceof TypeError || error instanceof RangeError,
+          error.stack,
+        );
       }
     }
     assert.equal(manager.connections.size, 0);

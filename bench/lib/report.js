@@ -58,7 +58,9 @@ export class Report {
       }
       return;
     }
-    const cells = judged.map(({ value, holds }) => `${written(value, unit)}${holds === false ? "!" : " "}`.padStart(12));
+    const cells = judged.map(({ value, holds }) =>
+      `${written(value, unit)}${holds === false ? "!" : " "}`.padStart(12),
+    );
     const verdict = judged.every(({ holds }) => holds !== false) ? "holds" : "does not hold everywhere";
     this.say(`  ${name}`.padEnd(34) + cells.join("") + (goal === undefined ? "" : `  goal <= ${goal}: ${verdict}`));
   }

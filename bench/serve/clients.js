@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import process from "node:process";
 
 const atOnce = 50;
-const message = Buffer.from("a message of sixty-four bytes, which is answered with itself ..\n");
+const message = Buffer.from("a message of sixty-four bytes, which is answered with itself ...");
 
 /** Round trips on connections that stay. */
 function echo(port, count) {

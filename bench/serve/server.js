@@ -3,6 +3,7 @@ import { fork } from "node:child_process";
 import { createServer } from "node:net";
 import process from "node:process";
 
+const messageLength = 64;
 const [contender, work, amount] = process.argv.slice(2);
 
 async function bare() {
@@ -23,10 +24,10 @@ async function bare() {
 async function portreeve() {
   const { serve } = await import("../../dist/index.js");
   const readRequest = async ({ reader }) => {
-    const line = await reader.line(512);
-    return line === null ? null : { request: line, close: false };
+    const request = await reader.bytes(messageLength);
+    return request === null ? null : { request, close: false };
   };
-  const dispatch = ({ output }, line) => output.write(`${line}\n`);
+  const dispatch = ({ output }, request) => void output.write(request);
   return (await serve({ port: 0, host: "127.0.0.1", readRequest, dispatch })).port;
 }
 

@@ -1,5 +1,5 @@
-// One contender and one population in this process. Prints, as a line of JSON, the bytes a timer takes and the
-// nanoseconds that each operation costs. Usage: node --expose-gc operations.js <contender> <timers>
+// One contender and one population in this process. Prints, as a line of JSON, the nanoseconds that each operation costs.
+// Usage: node --expose-gc operations.js <contender> <timers>
 import process from "node:process";
 import { performance } from "node:perf_hooks";
 import { indexes, randomNumbers, shuffle } from "../lib/random.js";
@@ -41,25 +41,11 @@ function time(operate, prepare) {
   return median(results.slice(passes >> 1));
 }
 
-/** Until nothing more goes: what is promoted by one collection may be garbage to the next. */
-function collect() {
-  for (let i = 0; i < 4; i++) globalThis.gc();
-}
-
-/** Fills the heap with `size` timers and sees by how much it grew. */
-function bytes() {
-  collect();
-  const before = process.memoryUsage().heapUsed;
-  startAll();
-  collect();
-  return (process.memoryUsage().heapUsed - before) / size;
-}
-
 /** Nanoseconds a timer when all are due at once: from the turn in which they are, to the last action. */
 async function expiry() {
-  const soon = 50;
+  const soon = 20;
   const results = [];
-  for (let repeat = 0; repeat < (size < 1e5 ? 20 : 5); repeat++) {
+  for (let repeat = 0; repeat < (size < 1e5 ? 9 : 5); repeat++) {
     let left = size;
     let ended = 0;
     let begun = 0;
@@ -72,7 +58,7 @@ async function expiry() {
       };
       for (let i = 0; i < size; i++) timers[i] = start(last, soon);
       globalThis.gc();
-      // Twice as long: ours fire at the next tick of 10 ms, and that is lateness, not cost.
+      // Longer than that: ours fire at the next tick of 10 ms, and that is lateness, not cost.
       pass(2 * soon);
       begun = performance.now();
       expire?.(soon);
@@ -88,12 +74,10 @@ function clearPopulation() {
   timers.fill(undefined);
 }
 
-// Code that has run once is compiled, and weighs nothing in the count of bytes.
 startAll();
-if (cancel !== undefined) clearPopulation();
-timers.fill(undefined);
+globalThis.gc();
 
-const result = { bytes: bytes() };
+const result = {};
 result.reset = time(() => {
   for (let i = 0; i < size; i++) reset(timers, order[i], minute);
 });

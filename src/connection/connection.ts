@@ -368,7 +368,9 @@ export class Connection {
   #hasBegun(): boolean {
     if (this.unreadBytes > 0) return true;
     // A program that reads the input by itself, without the reader; during the first request the port's count tells.
-    return this.#reader?.engaged !== true && this.#deadline === plan.request && this.#raw === null && this.bytesReceived > 0;
+    return (
+      this.#reader?.engaged !== true && this.#deadline === plan.request && this.#raw === null && this.bytesReceived > 0
+    );
   }
 
   #arePortsClosed(): boolean {

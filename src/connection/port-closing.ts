@@ -22,7 +22,7 @@ export interface ClosingPorts {
  */
 export function closePorts(ports: ClosingPorts, manner: CloseManner, timers: TimerManager, timeout: number): void {
   const { input, output } = ports;
-  silence(input);
+  if (!input.readableEnded) silence(input);
   if (manner === "reset" || output.destroyed || (manner === "cut" && output.writableLength > 0)) {
     force(ports);
     return;

@@ -57,7 +57,7 @@ const closedQuietly = new WeakSet<object>();
 
 /** Call it when a port said 'close'. */
 export function noteClosed(port: Readable | Writable): void {
-  if (port.closed !== true) closedQuietly.add(port);
+  if (!port.closed) closedQuietly.add(port);
 }
 
 /** Call it when a port is taken into use. */
@@ -66,7 +66,7 @@ export function noteOpened(port: Readable | Writable): void {
 }
 
 export function isClosed(port: Readable | Writable): boolean {
-  return port.closed === true || closedQuietly.has(port);
+  return port.closed || closedQuietly.has(port);
 }
 
 /** Whether a stream's errors are what clients do, rather than faults: they went away. */

@@ -15,9 +15,15 @@ export interface ReaderHost {
   bytesArrived(): void;
 }
 
+/** The common case, judged without the cost of units. */
+function isPlainSize(value: Size): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
+
 /** A read under way. */
 interface Pending {
-  readonly what: string;
+  /** For errors; a number is one of bytes. */
+  readonly what: string | number;
   readonly attempt: () => unknown;
   readonly resolve: (item: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -73,10 +79,11 @@ export class Reader {
 
   /** The next line as UTF-8, without its LF or CRLF. @param max the longest accepted, in bytes without the ending. */
   line(max: Size = defaultLine): Promise<string | null> {
-    const most = size(max, "max");
+    const most = isPlainSize(max) ? max : size(max, "max");
     let searched = 0;
     return this.#item("a line", () => {
-      const at = this.#buffer.subarray(this.#start, this.#end).indexOf(lineFeed, searched);
+      const found = this.#buffer.indexOf(lineFeed, this.#start + searched);
+      const at = found === -1 || found >= this.#end ? -1 : found - this.#start;
       searched = this.buffered;
       const length = at === -1 ? this.buffered : at;
       const carriage = at > 0 && this.#buffer[this.#start + at - 1] === carriageReturn ? 1 : 0;
@@ -91,9 +98,9 @@ export class Reader {
 
   /** Exactly `count` bytes. The buffer is a view of what was received: copy it to keep it for long. */
   bytes(count: Size): Promise<Buffer | null> {
-    const wanted = size(count, "count", { finite: true });
+    const wanted = isPlainSize(count) ? count : size(count, "count", { finite: true });
     if (wanted === 0) return Promise.resolve(empty);
-    return this.#item(`${wanted} bytes`, () => (this.buffered < wanted ? undefined : this.#take(wanted)));
+    return this.#item(wanted, () => (this.buffered < wanted ? undefined : this.#take(wanted)));
   }
 
   /** Everything up to `delimiter`, which is read too but not given back. @param max the longest accepted, in bytes. */
@@ -102,7 +109,7 @@ export class Reader {
       throw new ArgumentTypeError("delimiter", "text or bytes, not empty", delimiter);
     }
     const end = typeof delimiter === "string" ? Buffer.from(delimiter) : delimiter;
-    const most = size(max, "max");
+    const most = isPlainSize(max) ? max : size(max, "max");
     let searched = 0;
     return this.#item("an item", () => {
       const at = this.#buffer.subarray(this.#start, this.#end).indexOf(end, searched);
@@ -140,7 +147,7 @@ export class Reader {
   }
 
   /** Gives an item at once where it has come already, and else when it has: within the event that brings its last byte. */
-  #item<T>(what: string, attempt: () => T | undefined): Promise<T | null> {
+  #item<T>(what: string | number, attempt: () => T | undefined): Promise<T | null> {
     if (this.#pending !== null) {
       return Promise.reject(new ArgumentTypeError("reader", "one read at a time", "a second one"));
     }
@@ -175,10 +182,12 @@ export class Reader {
     }
   }
 
-  #atEnd(what: string): null {
+  #atEnd(what: string | number): null {
     const { closeReason } = this.#host;
     if (closeReason !== null) throw new ConnectionClosedError(closeReason);
-    if (this.buffered > 0) throw new UnexpectedEndError(what, this.buffered);
+    if (this.buffered > 0) {
+      throw new UnexpectedEndError(typeof what === "number" ? `${what} bytes` : what, this.buffered);
+    }
     return null;
   }
 
@@ -205,7 +214,7 @@ export class Reader {
   #append(chunk: Uint8Array): void {
     this.#received += chunk.length;
     if (this.buffered === 0 && !this.#room) {
-      this.#buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      this.#buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       this.#start = 0;
       this.#end = chunk.length;
       return;
@@ -227,7 +236,8 @@ export class Reader {
   }
 
   #take(count: number): Buffer {
-    const taken = this.#buffer.subarray(this.#start, this.#start + count);
+    const isWhole = this.#start === 0 && count === this.#buffer.length;
+    const taken = isWhole ? this.#buffer : this.#buffer.subarray(this.#start, this.#start + count);
     this.#start += count;
     if (this.buffered === 0) {
       this.#buffer = empty;

@@ -4,17 +4,17 @@
  *
  * Here are the verbs. What is owned is kept by `MemberList`; the end is carried out by `Shutdown`.
  */
-import { defineChannel } from "../core/channels.ts";
 import { ArgumentTypeError } from "../core/errors.ts";
 import { checkFunction } from "../core/options.ts";
-import { isThenable, report, toError } from "../core/report.ts";
+import { toError } from "../core/report.ts";
 import type { Duration } from "../core/units.ts";
-import type { TimerManager } from "../timers/timer-manager.ts";
 import type { Timer } from "../timers/timer.ts";
+import { Charges } from "./charges.ts";
 import { runUnder } from "./context.ts";
-import type { Finalizers } from "./finalizers.ts";
+import { reportError } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { leakTracer } from "./leaks.ts";
-import { Member, Resource } from "./member.ts";
+import { Member, Resource, isResource } from "./member.ts";
 import { MemberList } from "./member-list.ts";
 import { custodianKind, deferredKind, kindOf, timerKind } from "./resources.ts";
 import type { ResourceKind } from "./resources.ts";
@@ -22,18 +22,7 @@ import { abortReason, shutDownError } from "./shut-down-error.ts";
 import { Shutdown } from "./shutdown.ts";
 import type { ShutdownReport } from "./shutdown.ts";
 
-export type { ShutdownReport };
-
-/** What a tree of custodians shares. */
-export interface Environment {
-  readonly timers: TimerManager;
-  /** Milliseconds. */
-  readonly finalizerTimeout: number;
-  readonly finalizers: Finalizers;
-  readonly onError: (error: Error, custodian: Custodian) => unknown;
-}
-
-const errorChannel = defineChannel<{ custodian: Custodian; error: Error }>("portreeve.custodian.error");
+export type { Environment, ShutdownReport };
 
 /** Marks custodians for every copy of this package in the process. */
 const brand = Symbol.for("portreeve.custodian.v1");
@@ -46,12 +35,11 @@ export class Custodian extends Member {
   readonly #members: MemberList = new MemberList();
   #shutdown: Shutdown | null = null;
   #controller: AbortController | null = null;
-  #charged = 0;
-  #chargeListeners: Set<() => void> | null = null;
+  #charges: Charges | null = null;
 
   /** @internal */
   constructor(parent: Custodian | null, environment: Environment, name: string | undefined) {
-    super();
+    super(null);
     this.name = name;
     this.environment = environment;
     parent?.add(this);
@@ -136,9 +124,9 @@ export class Custodian extends Member {
   moveTo(custodian: Custodian): void {
     checkCustodian(custodian, "custodian");
     this.#checkNotBelow(custodian, "custodian");
+    custodian.checkOpen();
     for (const member of this.#members.oldestFirst()) {
       if (member instanceof Custodian && member.isShutDown) continue;
-      custodian.checkOpen();
       this.#members.remove(member);
       custodian.add(member);
       leakTracer()?.changed(this, false);
@@ -154,12 +142,7 @@ export class Custodian extends Member {
   run<T>(fn: () => T): T {
     checkFunction(fn, "fn");
     const result = runUnder(this, fn);
-    const tracer = leakTracer();
-    if (tracer !== undefined) {
-      const ended = (): void => tracer.workEnded(this.children());
-      if (isThenable(result)) result.then(ended, ended);
-      else ended();
-    }
+    leakTracer()?.working(this, result);
     return result;
   }
 
@@ -173,7 +156,7 @@ export class Custodian extends Member {
     }
     const managed: unknown[] = [];
     for (const member of this.#members.oldestFirst()) {
-      if (!(member instanceof Resource)) {
+      if (!isResource(member)) {
         if ((member as Custodian).isShutDown) continue;
         managed.push(member);
       } else if (!(member.isQuiet && member.isClosed)) managed.push(member.value);
@@ -208,25 +191,23 @@ export class Custodian extends Member {
   /** Charges bytes that the program holds on behalf of this custodian; a negative number gives them back. See `custodianLimitMemory`. */
   charge(bytes: number): void {
     if (!Number.isSafeInteger(bytes)) throw new ArgumentTypeError("bytes", "a whole number of bytes", bytes);
-    this.#charged = Math.max(0, this.#charged + bytes);
+    this.charges.add(bytes);
     this.noteCharge();
   }
 
   /** The bytes charged to this custodian itself. */
   get charged(): number {
-    return this.#charged;
-  }
-
-  /** Calls `listener` at each charge to this custodian or below. @returns how to stop that. @internal */
-  watchCharges(listener: () => void): () => void {
-    const listeners = (this.#chargeListeners ??= new Set());
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
+    return this.#charges?.bytes ?? 0;
   }
 
   /** @internal */
+  get charges(): Charges {
+    return (this.#charges ??= new Charges());
+  }
+
+  /** Something was charged here or below. @internal */
   noteCharge(): void {
-    if (this.#chargeListeners !== null) for (const listener of this.#chargeListeners) listener();
+    this.#charges?.tellListeners();
     this.owner?.noteCharge();
   }
 
@@ -271,7 +252,7 @@ export class Custodian extends Member {
     if (member.owner !== this) return;
     member.list?.remove(member);
     member.owner = null;
-    if (member instanceof Resource) member.unwatch();
+    if (isResource(member)) member.unwatch();
     leakTracer()?.changed(this, false);
     this.#shutdown?.finishIfDone();
   }
@@ -285,8 +266,7 @@ export class Custodian extends Member {
   /** Gathers an error of a closer, here and in every shutdown above that is under way, and reports it once. @internal */
   fail(error: Error): void {
     this.gather(error);
-    if (errorChannel.hasSubscribers) errorChannel.publish({ custodian: this, error });
-    report(this.environment.onError, error, this, "PortreeveCustodianWarning");
+    reportError(error, this);
   }
 
   /** @internal */

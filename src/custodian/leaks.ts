@@ -4,7 +4,7 @@
  */
 import { ArgumentTypeError } from "../core/errors.ts";
 import { checkFunction, checkOptions, optional } from "../core/options.ts";
-import { warn } from "../core/report.ts";
+import { isThenable, warn } from "../core/report.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
 import type { Custodian } from "./custodian.ts";
@@ -102,14 +102,18 @@ class LeakTracer {
     if (trace !== undefined) this.#registry.unregister(trace);
   }
 
-  /** The work above `children` has ended: they have `after` milliseconds left. */
-  workEnded(children: readonly Custodian[]): void {
-    for (const child of children) {
-      child.environment.timers.start(this.#after, () => {
-        const trace = this.#traces.get(child);
-        if (trace !== undefined && !child.isShutDown) this.#report("outlived", trace);
-      });
-    }
+  /** `result` is what the work under `custodian` gave back: when it has settled, the children have `after` milliseconds left. */
+  working(custodian: Custodian, result: unknown): void {
+    const ended = (): void => {
+      for (const child of custodian.children()) child.environment.timers.start(this.#after, () => this.#judge(child));
+    };
+    if (isThenable(result)) result.then(ended, ended);
+    else ended();
+  }
+
+  #judge(custodian: Custodian): void {
+    const trace = this.#traces.get(custodian);
+    if (trace !== undefined && !custodian.isShutDown) this.#report("outlived", trace);
   }
 
   #report(kind: LeakReport["kind"], trace: Trace): void {

@@ -10,7 +10,7 @@ import type { Duration } from "../core/units.ts";
 import { TimerManager, defaultTimerManager } from "../timers/timer-manager.ts";
 import { custodianInContext } from "./context.ts";
 import { Custodian, checkCustodian } from "./custodian.ts";
-import type { Environment } from "./custodian.ts";
+import type { Environment } from "./environment.ts";
 import { Finalizers } from "./finalizers.ts";
 
 /** Options of a custodian; what is not given is inherited from its parent. */

@@ -2,8 +2,8 @@
  * An ordered collection of members, newest first. Adding and removing are O(1), and so is finding a value: a short list
  * is looked through, and a long one gets an index.
  */
-import { Resource } from "./member.ts";
-import type { Member } from "./member.ts";
+import { isResource } from "./member.ts";
+import type { Member, Resource } from "./member.ts";
 
 const mostLookedThrough = 16;
 
@@ -17,7 +17,7 @@ export class MemberList {
     member.older = this.newest;
     if (this.newest !== null) this.newest.newer = member;
     this.newest = member;
-    if (!(member instanceof Resource)) return;
+    if (!isResource(member)) return;
     this.#index?.add(member);
     if (member.isQuiet) (this.#quiet ??= new QuietResources()).add(member);
   }
@@ -29,7 +29,7 @@ export class MemberList {
     member.newer = null;
     member.older = null;
     member.list = null;
-    if (this.#index !== null && member instanceof Resource) this.#index.remove(member, this);
+    if (this.#index !== null && isResource(member)) this.#index.remove(member, this);
   }
 
   /** The newest resource with this value. */
@@ -37,7 +37,7 @@ export class MemberList {
     if (this.#index !== null) return this.#index.find(value);
     let looked = 0;
     for (let member = this.newest; member !== null; member = member.older) {
-      if (member instanceof Resource && member.value === value) return member;
+      if (isResource(member) && member.value === value) return member;
       if (++looked > mostLookedThrough) {
         this.#index = new ValueIndex(this);
         return this.#index.find(value);
@@ -60,7 +60,7 @@ class ValueIndex {
   #repeated: Set<unknown> | null = null;
 
   constructor(list: MemberList) {
-    for (const member of list.oldestFirst()) if (member instanceof Resource) this.add(member);
+    for (const member of list.oldestFirst()) if (isResource(member)) this.add(member);
   }
 
   find(value: unknown): Resource | undefined {
@@ -79,7 +79,7 @@ class ValueIndex {
     this.#newest.delete(value);
     if (this.#repeated?.has(value) !== true) return;
     for (let member = list.newest; member !== null; member = member.older) {
-      if (member instanceof Resource && member.value === value) {
+      if (isResource(member) && member.value === value) {
         this.#newest.set(value, member);
         return;
       }

@@ -9,6 +9,8 @@ import type { MemberList } from "./member-list.ts";
 import type { ResourceKind } from "./resources.ts";
 
 export abstract class Member {
+  /** How it is shut down; null for a custodian, which knows that itself. @internal */
+  readonly kind: ResourceKind | null;
   /** Whose it is; null once it has ended or was given up. @internal */
   owner: Custodian | null = null;
   /** The owner's list of what it owns, or its shutdown's of what takes its time. @internal */
@@ -17,6 +19,11 @@ export abstract class Member {
   older: Member | null = null;
   /** @internal */
   newer: Member | null = null;
+
+  /** @internal */
+  constructor(kind: ResourceKind | null) {
+    this.kind = kind;
+  }
 
   /** Starts the end. @returns true when it has ended on return; else `owner.memberEnded` is called later. @internal */
   abstract end(reason: unknown): boolean;
@@ -42,8 +49,8 @@ interface Emitter {
 
 /** A value, and how it is shut down. */
 export class Resource extends Member {
+  declare readonly kind: ResourceKind;
   readonly value: unknown;
-  readonly kind: ResourceKind;
   /** The listener of the close event, or what stops the kind's own watching. */
   #watcher: (() => void) | null = null;
   /** While `shutDown` runs a close event is only noted, because a promise of `shutDown` knows better. */
@@ -51,9 +58,8 @@ export class Resource extends Member {
   #closedMeanwhile = false;
 
   constructor(value: unknown, kind: ResourceKind) {
-    super();
+    super(kind);
     this.value = value;
-    this.kind = kind;
   }
 
   /** Whether it may end without our hearing of it, so that one has to look. */
@@ -131,4 +137,9 @@ export class Resource extends Member {
       if (!expectedWhenCut.has(error.code)) this.owner?.fail(error);
     });
   }
+}
+
+/** Cheaper than `instanceof`, several times on the way of each resource. */
+export function isResource(member: Member): member is Resource {
+  return member.kind !== null;
 }

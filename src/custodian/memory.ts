@@ -45,7 +45,7 @@ export function custodianLimitMemory(limit: Custodian, bytes: Size, stop: Custod
   const sample = (): void => {
     if (check()) timer = limit.environment.timers.start(samplingInterval, sample);
   };
-  const unwatch = limit.watchCharges(check);
+  const unwatch = limit.charges.listen(check);
   sample();
   return { [Symbol.dispose]: end };
 }

@@ -64,9 +64,7 @@ export async function converse<Request>(
         if (connection.input.readableLength > 0) connection.bytesArrived();
       }
       const read =
-        connection.closeReason === null
-          ? checkRead(connection, await handlers.readRequest(connection, source))
-          : null;
+        connection.closeReason === null ? checkRead(connection, await handlers.readRequest(connection, source)) : null;
       if (read === null) {
         connection.end("client-ended");
         return;
@@ -126,20 +124,30 @@ function fail(connection: Connection, thrown: unknown, reason: "handler-error" |
 }
 
 /** Looked up when asked for: each is a system call. */
+class SocketAddresses implements Addresses {
+  readonly #socket: Partial<Socket>;
+
+  constructor(socket: Partial<Socket>) {
+    this.#socket = socket;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#socket.localAddress;
+  }
+
+  get localPort(): number | undefined {
+    return this.#socket.localPort;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#socket.remotePort;
+  }
+}
+
 export function addressesOf(port: unknown): Addresses {
-  const socket = port as Partial<Socket>;
-  return {
-    get localAddress() {
-      return socket.localAddress;
-    },
-    get localPort() {
-      return socket.localPort;
-    },
-    get remoteAddress() {
-      return socket.remoteAddress;
-    },
-    get remotePort() {
-      return socket.remotePort;
-    },
-  };
+  return new SocketAddresses(port as Partial<Socket>);
 }

@@ -205,6 +205,8 @@ function checkTls(value: unknown): TlsOptions {
   return value;
 }
 
-function clockOption<Request>({ clock }: Partial<ConversationOptions<Request>>): Pick<ConnectionManagerOptions, "clock"> {
+function clockOption<Request>({
+  clock,
+}: Partial<ConversationOptions<Request>>): Pick<ConnectionManagerOptions, "clock"> {
   return clock === undefined ? {} : { clock };
 }

@@ -6,6 +6,7 @@
  *     flight. Deadlines stay in force.
  *  3. When the grace period has passed, the rest is cut.
  */
+import type { Server } from "node:net";
 import { defineChannel } from "../core/channels.ts";
 import type { CloseReason } from "../connection/close-reason.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -41,15 +42,15 @@ export interface DrainReport {
 /** The reasons of connections whose work was done. */
 const finishing: ReadonlySet<CloseReason> = new Set(["completed", "drained", "client-ended", "max-age"]);
 
-const startedChannel = defineChannel<{ listener: Listener; grace: number }>("portreeve.drain.started");
-const finishedChannel = defineChannel<{ listener: Listener; report: DrainReport }>("portreeve.drain.finished");
+const startedChannel = defineChannel<{ server: Server; grace: number }>("portreeve.drain.started");
+const finishedChannel = defineChannel<{ server: Server; report: DrainReport }>("portreeve.drain.finished");
 
 /** Drains a listener that has stopped listening. @param grace milliseconds; 0 cuts at once */
 export async function drainListener(listener: Listener, grace: number): Promise<DrainReport> {
-  const { manager, admission, protocol } = listener;
+  const { manager, admission, protocol, server } = listener;
   const { clock } = manager.timers;
   const started = clock.now();
-  if (startedChannel.hasSubscribers) startedChannel.publish({ listener, grace });
+  if (startedChannel.hasSubscribers) startedChannel.publish({ server, grace });
   const refused = admission.close();
   const live = [...manager.connections].filter((connection) => connection.closeReason === null);
   for (const connection of live) protocol.drain(connection);
@@ -73,7 +74,7 @@ export async function drainListener(listener: Listener, grace: number): Promise<
     })),
     refused,
   };
-  if (finishedChannel.hasSubscribers) finishedChannel.publish({ listener, report });
+  if (finishedChannel.hasSubscribers) finishedChannel.publish({ server, report });
   return report;
 }
 

@@ -85,9 +85,7 @@ export class Listener {
 
   async #release(connection: Connection, permit: Permit, work: Promise<void> | undefined): Promise<void> {
     let working = work !== undefined;
-    const worked = work?.then(() => {
-      working = false;
-    });
+    const worked = work?.finally(() => (working = false));
     await connection.closed;
     const { custodian } = connection;
     const closers = custodian.shutdownAll();

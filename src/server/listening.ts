@@ -24,7 +24,9 @@ export const listenKeys: readonly (keyof ListenOptions | "reusePort" | "fd" | "h
 /** Those of `options` that `listen` knows. What is undefined is left out: Node would take it for a port. */
 export function listenOptions(options: object): ListenOptions {
   const keys: readonly string[] = listenKeys;
-  return Object.fromEntries(Object.entries(options).filter(([key, value]) => keys.includes(key) && value !== undefined));
+  return Object.fromEntries(
+    Object.entries(options).filter(([key, value]) => keys.includes(key) && value !== undefined),
+  );
 }
 
 /** Starts listening. @throws ListenError when it cannot, saying where and why. */
@@ -38,8 +40,17 @@ export async function listen(server: Server, options: ListenOptions): Promise<vo
   }
 }
 
-export function stopListening(server: Server): void {
-  if (server.listening) server.close();
+/**
+ * Stops accepting, and touches no connection. Where HTTP servers are told to close they destroy what they call idle
+ * connections, among them those whose last answer is still on its way to a slow client.
+ */
+export function stopListening(server: Server & { closeIdleConnections?(): void }): void {
+  if (!server.listening) return;
+  const own = Object.getOwnPropertyDescriptor(server, "closeIdleConnections");
+  server.closeIdleConnections = () => {};
+  server.close();
+  if (own === undefined) delete server.closeIdleConnections;
+  else Object.defineProperty(server, "closeIdleConnections", own);
 }
 
 function describeAddress({ path, host, port }: ListenOptions): string {

@@ -20,18 +20,18 @@ class FakeSocket extends EventEmitter {
 
 function begin(maxConcurrent: number, maxWaiting: number, waitTimeout: number | string = "10s") {
   const clock = new ManualClock();
-  const permits = new Map<FakeSocket, Permit>();
-  const order: FakeSocket[] = [];
-  const refused: FakeSocket[] = [];
+  const permits = new Map<unknown, Permit>();
+  const order: unknown[] = [];
+  const refused: unknown[] = [];
   const admission = new Admission(
     makeSafetyLimits({ maxConcurrent, maxWaiting, waitTimeout }),
     new TimerManager({ clock }),
     {
-      admitted: (socket: Socket, permit: Permit) => {
-        permits.set(socket as unknown as FakeSocket, permit);
-        order.push(socket as unknown as FakeSocket);
+      admitted: (socket: unknown, permit: Permit) => {
+        permits.set(socket, permit);
+        order.push(socket);
       },
-      refused: (socket: Socket) => void refused.push(socket as unknown as FakeSocket),
+      refused: (socket: unknown) => void refused.push(socket),
     },
   );
   const arrive = (): FakeSocket => {

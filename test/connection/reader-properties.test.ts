@@ -27,7 +27,8 @@ test("however the bytes are cut into chunks, the items are the same", async () =
         const wanted = items.filter(
           (one) =>
             (one.kind !== "line" || !/[\n\r]/.test(one.text)) &&
-            (one.kind !== "until" || Buffer.concat([one.bytes, Buffer.from(delimiter)]).indexOf(delimiter) === one.bytes.length),
+            (one.kind !== "until" ||
+              Buffer.concat([one.bytes, Buffer.from(delimiter)]).indexOf(delimiter) === one.bytes.length),
         );
         const sent = Buffer.concat(
           wanted.map((one) =>

@@ -6,7 +6,8 @@ test("a line comes without its ending, LF or CRLF, and as UTF-8", async () => {
   const { connection, client } = connect();
   client.end("one\r\ntwo\n\n\r\nvier Äpfel\r\nlone\rCR\n");
   const lines: (string | null)[] = [];
-  for (let line = await connection.reader.line(); line !== null; line = await connection.reader.line()) lines.push(line);
+  for (let line = await connection.reader.line(); line !== null; line = await connection.reader.line())
+    lines.push(line);
   assert.deepEqual(lines, ["one", "two", "", "", "vier Äpfel", "lone\rCR"]);
   connection.kill();
 });

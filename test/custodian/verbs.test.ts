@@ -225,6 +225,14 @@ test("the signal carries the reason itself where that is an error, also when fir
   assert.equal(custodian.signal.reason, reason);
 });
 
+test("an abort controller is aborted with an error that has the reason as its cause", async () => {
+  const { custodian } = begin();
+  const { signal } = custodian.use(new AbortController());
+  await custodian.shutdownAll("too slow");
+  assert.equal(signal.reason.code, "ERR_PORTREEVE_CUSTODIAN_SHUT_DOWN");
+  assert.equal(signal.reason.cause, "too slow");
+});
+
 test("after the shutdown every verb that takes something closes it and throws", async () => {
   const { custodian } = begin();
   const named = custodian.child("upload");

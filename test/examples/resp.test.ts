@@ -35,7 +35,8 @@ async function runTool(
   const err: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => err.push(chunk));
-  child.stdin.end(input);
+  // A tool that is given arguments does not read its input, and may have ended already.
+  child.stdin.on("error", () => {}).end(input);
   const [code] = (await once(child, "close")) as [number];
   return { stdout: Buffer.concat(out), stderr: Buffer.concat(err), code };
 }

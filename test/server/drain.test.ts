@@ -207,9 +207,10 @@ test("a drain is published, with its report", async () => {
   const server = await echo();
   const report = await server.drain({ grace: "1s" });
   events[Symbol.dispose]();
-  const [started, finished] = events.events;
-  assert.equal((started?.message as { grace: number }).grace, 1000);
-  assert.equal((finished?.message as { report: unknown }).report, report);
+  const [started] = events.messages("portreeve.drain.started") as { grace: number }[];
+  const [finished] = events.messages("portreeve.drain.finished") as { report: unknown }[];
+  assert.equal(started?.grace, 1000);
+  assert.equal(finished?.report, report);
 });
 
 test("a client that keeps sending gets its answers until the drain, not after it", async () => {

@@ -46,7 +46,10 @@ test("when maxWaiting wait, the next is refused", async () => {
 
 test("one that waits longer than waitTimeout is refused", async () => {
   const clock = new ManualClock();
-  const server = await echo({ clock, safetyLimits: { maxConcurrent: 1, waitTimeout: "10s", requestReadTimeout: "1h" } });
+  const server = await echo({
+    clock,
+    safetyLimits: { maxConcurrent: 1, waitTimeout: "10s", requestReadTimeout: "1h" },
+  });
   const served = await dial(server.port);
   await until(() => server.served === 1);
   const waiting = await dial(server.port);

@@ -9,7 +9,9 @@ const chunk = fc.oneof(
   fc.uint8Array({ maxLength: 2000 }).map((bytes) => Buffer.from(bytes)),
   fc.string().map((text) => Buffer.from(`${text}\n`)),
   // A TLS record header, then whatever.
-  fc.uint8Array({ maxLength: 500 }).map((bytes) => Buffer.concat([Buffer.from([22, 3, 1, bytes.length >> 8, bytes.length & 255]), bytes])),
+  fc
+    .uint8Array({ maxLength: 500 })
+    .map((bytes) => Buffer.concat([Buffer.from([22, 3, 1, bytes.length >> 8, bytes.length & 255]), bytes])),
 );
 const ending = fc.constantFrom("FIN", "RST", "nothing" as const);
 

@@ -55,7 +55,8 @@ test("readRequest is told the port and the addresses", async () => {
   const seen: RequestSource[] = [];
   const server = await echo({
     readRequest: async (connection, source) => {
-      seen.push({ port: source.port, addresses: { ...source.addresses } });
+      const { localAddress, localPort, remoteAddress, remotePort } = source.addresses;
+      seen.push({ port: source.port, addresses: { localAddress, localPort, remoteAddress, remotePort } });
       const line = await connection.reader.line();
       return line === null ? null : { request: line, close: true };
     },
@@ -97,7 +98,7 @@ test("a program may read the input by itself", async () => {
 
 test("it listens on a path, too", async () => {
   const path = join(tmpdir(), `portreeve-test-${process.pid}.sock`);
-  const server = await echo({ path, port: undefined, host: undefined } as never);
+  const server = await echo({ path, port: undefined, host: undefined });
   assert.equal(server.address, path);
   assert.equal(server.port, 0);
   const client = connect(path);

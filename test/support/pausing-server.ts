@@ -33,5 +33,10 @@ await until(() => closed.length > 0);
 // Long enough for a second client to be cut, if one were.
 await new Promise((resolve) => setTimeout(resolve, deadline / 2));
 const [connection] = server.connections;
-process.send?.({ pauseEnded, resolution: connection?.manager.timers.resolution, closed, live: server.connections.size });
+process.send?.({
+  pauseEnded,
+  resolution: connection?.manager.timers.resolution,
+  closed,
+  live: server.connections.size,
+});
 process.on("disconnect", () => process.exit());

@@ -10,6 +10,7 @@ import { isIP } from "node:net";
 import { constants } from "node:os";
 import { bold, dim } from "ansis";
 import { Command, InvalidArgumentError } from "commander";
+import type { DrainReport } from "portreeve";
 import { serveHttp } from "portreeve/http";
 import type { SubjectAltNameEntry } from "selfsigned";
 import type { RunningServer } from "portreeve/http";
@@ -62,7 +63,7 @@ async function serveFolder(folder: string, flags: ServeFlags): Promise<void> {
 async function untilStopped(server: RunningServer): Promise<void> {
   // Whoever reads our lines may leave earlier than we do.
   process.stdout.on("error", () => {});
-  await new Promise<void>((resolve) => {
+  const report = await new Promise<DrainReport>((resolve) => {
     const onSignal = (signal: (typeof signals)[number]): void => {
       if (server.isStopping) {
         exitCodes.set(128 + constants.signals[signal]);
@@ -71,14 +72,11 @@ async function untilStopped(server: RunningServer): Promise<void> {
       }
       const { size } = server.connections;
       say(`${signal}: draining ${size} connection${size === 1 ? "" : "s"}`);
-      void server.drain().then((report) => {
-        say(drainLine(report));
-        for (const name of signals) process.off(name, onSignal);
-        resolve();
-      });
+      resolve(server.drain());
     };
     for (const name of signals) process.on(name, onSignal);
   });
+  say(drainLine(report));
 }
 
 async function mustBeFolder(path: string): Promise<void> {

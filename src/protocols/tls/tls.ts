@@ -26,10 +26,6 @@ export function tls(server: Server, above: Protocol): Protocol {
     if (proceed === undefined) secure.destroy();
     else proceed(secure);
   });
-  const onFailure = (error: NodeJS.ErrnoException, secure: TLSSocket): void => {
-    connectionOfPort(rawSocketOf(secure))?.end(handshakeFailure(error));
-    secure.destroy();
-  };
   server.on("tlsClientError", onFailure);
   return {
     name: above.name,
@@ -66,6 +62,11 @@ export function tls(server: Server, above: Protocol): Protocol {
       else above.drain(connection);
     },
   };
+}
+
+function onFailure(error: NodeJS.ErrnoException, secure: TLSSocket): void {
+  connectionOfPort(rawSocketOf(secure))?.end(handshakeFailure(error));
+  secure.destroy();
 }
 
 /** A client that only leaves is told apart by Node from one that resets: its error comes from no system call. */

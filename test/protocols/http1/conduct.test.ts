@@ -238,7 +238,7 @@ test("HTTPS: one connection from the handshake to its end, with the same phases 
   assert.equal(body, "handling");
   await until(() => web.ends().length === 1);
 
-  const secure = async (text: string): Promise<string> => {
+  const secure = async (text: string, timeout: number): Promise<string> => {
     const socket = tlsConnect({ port: web.server.port, host: "127.0.0.1", rejectUnauthorized: false });
     t.after(() => socket.destroy());
     await once(socket, "secureConnect");
@@ -251,20 +251,18 @@ test("HTTPS: one connection from the handshake to its end, with the same phases 
     socket.write(text);
     await until(() => (connection?.bytesReceived ?? 0) > before);
     await settle();
-    web.clock.advance("4s");
+    web.clock.advance(timeout);
     await ended;
     return received;
   };
-  assert.equal(answers(await secure("GET / HT"))[0]?.status, 408);
-  assert.equal(answers(await secure(get("/never")))[0]?.status, 503);
-  const count = web.ends().length;
+  assert.equal(answers(await secure("GET / HT", 3000))[0]?.status, 408);
+  assert.equal(answers(await secure(get("/never"), 4000))[0]?.status, 503);
   const mute = await web.connect();
   await until(() => [...web.server.connections].some(({ phase }) => phase === "handshaking"));
   web.clock.advance("2s");
   assert.equal(await mute.all(), "");
   mute.end();
-  await until(() => web.ends().length === count + 1);
-  assert.equal(web.ends().at(-1), "handshake-timeout while handshaking");
+  await until(() => web.ends().includes("handshake-timeout while handshaking"));
   assert.deepEqual(web.errors, []);
 });
 
@@ -317,12 +315,13 @@ test("serveHttp twice on one server is a clear error, before and after it listen
 
 test("a server is as it was before after a close, and after a start that failed", async (t) => {
   const http = createServer((_request, response) => response.end("ok"));
-  const before = { ...http, emit: http.emit, events: http.eventNames() };
+  const { emit, headersTimeout, keepAliveTimeout } = http;
+  const events = http.eventNames();
   const same = (): void => {
-    assert.equal(http.emit, before.emit);
-    assert.deepEqual(http.eventNames(), before.events);
-    assert.equal(http.headersTimeout, before.headersTimeout);
-    assert.equal(http.keepAliveTimeout, before.keepAliveTimeout);
+    assert.equal(http.emit, emit);
+    assert.deepEqual(http.eventNames(), events);
+    assert.equal(http.headersTimeout, headersTimeout);
+    assert.equal(http.keepAliveTimeout, keepAliveTimeout);
   };
   await assert.rejects(serveHttp(http, { safetyLimits: { pingInterval: "1s" } }), { limit: "pingInterval" });
   same();

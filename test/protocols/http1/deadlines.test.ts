@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { TcpClient } from "../../support/tcp-client.ts";
 import { answers, get, settle, startWeb, until } from "./web.ts";
 import type { Web } from "./web.ts";
 import type { Connection } from "../../../src/connection/connection.ts";
@@ -235,8 +237,8 @@ test("a client that does not read is reset at responseSendTimeout, one that read
   await until(() => [...web.server.connections].filter(({ phase }) => phase === "handling").length === 2);
   const slowPort = slow.socket.localPort;
   const [one, other] = web.server.connections;
-  const isSlow = (c: Connection | undefined): boolean =>
-    (c?.input as unknown as { remotePort?: number }).remotePort === slowPort;
+  const isSlow = (connection: Connection | undefined): boolean =>
+    (connection?.input as Socket | undefined)?.remotePort === slowPort;
   const [slowOne, deafOne] = isSlow(one) ? [one, other] : [other, one];
   while (deafOne?.closeReason === null) {
     const { length } = slow.received;
@@ -252,18 +254,25 @@ test("a client that does not read is reset at responseSendTimeout, one that read
   await until(() => slow.received.length > big.length);
 });
 
+/** Sends without end, and looks at no answer meanwhile. */
+function upload({ socket }: TcpClient): void {
+  const chunk = Buffer.alloc(65_536);
+  const pump = (): void => {
+    while (socket.writable && socket.write(chunk));
+  };
+  socket.pause().on("drain", pump);
+  socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n");
+  pump();
+}
+
 test("a last answer reaches a client that is still sending its body", async (t) => {
   const web = await startWeb(t, () => {}, { responseTimeout: "2s" });
   const client = await web.connect();
-  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n");
-  const chunk = Buffer.alloc(65_536);
-  const pump = (): void => {
-    while (client.socket.writable && client.socket.write(chunk));
-  };
-  client.socket.on("drain", pump);
-  pump();
+  upload(client);
   await until(() => web.server.connections.size === 1 && onlyConnection(web).phase === "handling");
   web.clock.advance("2s");
+  await settle();
+  client.socket.resume();
   assert.equal(answers(await client.all())[0]?.status, 503);
   client.socket.destroy();
 });
@@ -274,13 +283,10 @@ test("a handler's own early answer with Connection: close reaches a client that 
     response.end();
   });
   const client = await web.connect();
-  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n");
-  const chunk = Buffer.alloc(65_536);
-  const pump = (): void => {
-    while (client.socket.writable && client.socket.write(chunk));
-  };
-  client.socket.on("drain", pump);
-  pump();
+  upload(client);
+  await until(() => web.ends().length === 1 || [...web.server.connections].some(({ phase }) => phase === "draining"));
+  await settle();
+  client.socket.resume();
   assert.equal(answers(await client.all())[0]?.status, 413);
   assert.equal(await client.ended, "FIN");
   client.socket.destroy();

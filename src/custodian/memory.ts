@@ -51,7 +51,7 @@ export function custodianLimitMemory(limit: Custodian, bytes: Size, stop: Custod
 }
 
 /** The bytes held below a custodian, charged or buffered. */
-export function bytesHeld(custodian: Custodian): number {
+function bytesHeld(custodian: Custodian): number {
   let bytes = custodian.charged;
   for (const value of custodian.managedList()) bytes += isCustodian(value) ? bytesHeld(value) : bytesBuffered(value);
   return bytes;

@@ -87,6 +87,6 @@ export function cutAll(connections: Iterable<Connection>, reason: CloseReason): 
 }
 
 /** Settles when every connection there is now has closed. */
-export async function allClosed(connections: Iterable<Connection>): Promise<void> {
+async function allClosed(connections: Iterable<Connection>): Promise<void> {
   await Promise.all(Array.from(connections, (connection) => connection.closed));
 }

@@ -8,7 +8,7 @@ import type { TestContext } from "node:test";
 import { startProgram } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
 
-export const bin = "cli/bin/portreeve.js";
+const bin = "cli/bin/portreeve.js";
 export const bigSize = 64 * 2 ** 20;
 
 /** A folder to serve, with a secret beside it. */

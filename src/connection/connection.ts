@@ -366,7 +366,7 @@ export class Connection {
 
   /** Whether a request has begun that no phase tells of yet. */
   #hasBegun(): boolean {
-    if (this.unreadBytes > 0) return true;
+    if (this.unreadBytes > 0 || this.#reader?.hasBegun === true) return true;
     // A program that reads the input by itself, without the reader; during the first request the port's count tells.
     return (
       this.#reader?.engaged !== true && this.#deadline === plan.request && this.#raw === null && this.bytesReceived > 0

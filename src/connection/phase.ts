@@ -39,7 +39,10 @@ const next: Readonly<Record<Phase, readonly Phase[]>> = {
   closed: [],
 };
 
+/** Every move that is allowed: it is looked up at each phase of each request. */
+const moves: ReadonlyMap<Phase, ReadonlySet<Phase>> = new Map(phases.map((from) => [from, new Set(next[from])]));
+
 /** @throws IllegalPhaseError when `to` does not follow `from`. */
 export function checkMove(from: Phase, to: Phase): void {
-  if (!next[from].includes(to)) throw new IllegalPhaseError(`a connection cannot go from ${from} to ${to}`);
+  if (moves.get(from)?.has(to) !== true) throw new IllegalPhaseError(`a connection cannot go from ${from} to ${to}`);
 }

@@ -50,6 +50,8 @@ export class Reader {
   #engaged = false;
   #pending: Pending | null = null;
   #received = 0;
+  /** How much had been received and read before the present request; -1 where nobody tells of requests. */
+  #readBefore = -1;
   #wake: (() => void) | null = null;
 
   /** @internal */
@@ -122,6 +124,16 @@ export class Reader {
     });
   }
 
+  /** A new request begins, and whoever says so moves the phases: what it has had so far is what is left of the one before. @internal */
+  startRequest(): void {
+    this.#readBefore = this.#received - this.buffered;
+  }
+
+  /** Whether any of the present request has come. @internal */
+  get hasBegun(): boolean {
+    return this.#readBefore !== -1 && this.#received !== this.#readBefore;
+  }
+
   /** Resolves when a byte has come or the client has ended, and reads nothing. @internal */
   async wait(): Promise<void> {
     const { input } = this.#host;
@@ -178,7 +190,10 @@ export class Reader {
       const item = this.buffered > 0 ? attempt() : undefined;
       if (item !== undefined) return item;
       if (this.#fill()) continue;
-      return this.#ended ? this.#atEnd(what) : undefined;
+      if (this.#ended) return this.#atEnd(what);
+      // A request that comes whole is never waited for: the connection hears of those of which more has to come.
+      if (this.hasBegun) this.#host.bytesArrived();
+      return undefined;
     }
   }
 
@@ -197,7 +212,7 @@ export class Reader {
     const chunk: unknown = this.#host.input.read();
     if (chunk === null) return false;
     this.#append(typeof chunk === "string" ? Buffer.from(chunk) : (chunk as Uint8Array));
-    this.#host.bytesArrived();
+    if (this.#readBefore === -1) this.#host.bytesArrived();
     return true;
   }
 

@@ -53,11 +53,10 @@ export async function converse<Request>(
 ): Promise<void> {
   try {
     for (let first = true; ; first = false) {
-      if (!first) connection.enter("idle", plan.idle);
       const { reader } = connection;
-      if (reader.engaged) {
-        if (reader.buffered > 0) connection.bytesArrived();
-      } else if (!first || connection.raw !== null) {
+      reader.startRequest();
+      if (!first) connection.enter("idle", plan.idle);
+      if (!reader.engaged && (!first || connection.raw !== null)) {
         // A program that reads the input by itself shows us no first byte: then we wait for it, and leave it there. The
         // deadline of the first request runs already.
         await reader.wait();

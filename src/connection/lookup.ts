@@ -2,6 +2,7 @@
  * From a stream back to its connection. The connection hangs on its ports under a registered symbol, so that every copy
  * of this package in the process finds it, and one function serves the events of all ports.
  */
+import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { finished } from "node:stream";
 import type { Connection } from "./connection.ts";
@@ -22,8 +23,9 @@ export function markPort(port: Readable | Writable, connection: Connection): voi
   else finished(port, { error: false }, () => onClose.call(port));
 }
 
-/** Streams made with `emitClose: false` tell nobody but their own state. */
+/** Streams made with `emitClose: false` tell nobody but their own state. Sockets are, and emit it by themselves. */
 function emitsClose(port: object): boolean {
+  if (port instanceof Socket) return true;
   const { _readableState, _writableState } = port as Record<string, { emitClose?: boolean } | undefined>;
   return (_readableState ?? _writableState)?.emitClose !== false;
 }

@@ -3,6 +3,7 @@
  * written reach the client, for a bounded time.
  */
 import { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { CloseManner } from "./close-reason.ts";
@@ -25,6 +26,10 @@ export function closePorts(ports: ClosingPorts, manner: CloseManner, timers: Tim
   if (!input.readableEnded) silence(input);
   if (manner === "reset" || output.destroyed || (manner === "cut" && output.writableLength > 0)) {
     force(ports);
+    return;
+  }
+  if (isOver(ports)) {
+    destroy(ports);
     return;
   }
   if (!output.writableEnded) output.end();
@@ -59,6 +64,17 @@ export function closePorts(ports: ClosingPorts, manner: CloseManner, timers: Tim
   else output.once("finish", flushed);
 }
 
+/** A socket whose client has ended, with nothing left to send: closing it says FIN by itself, and nothing is lost. */
+function isOver({ input, output, rawOutput }: ClosingPorts): boolean {
+  return (
+    rawOutput === null &&
+    output instanceof Socket &&
+    !isEncrypted(output) &&
+    input.readableEnded &&
+    output.writableLength === 0
+  );
+}
+
 /** Closes them at once, whatever they were waiting for; reset if bytes were still waiting. */
 export function cutPorts(ports: ClosingPorts): void {
   if (ports.output.writableLength > 0 || (ports.rawOutput?.writableLength ?? 0) > 0) force(ports);
@@ -67,12 +83,17 @@ export function cutPorts(ports: ClosingPorts): void {
 
 /** Whether the layer above writes to the port below as a program would; a TLS socket takes over its handle instead. */
 function isPiped({ output, rawOutput }: ClosingPorts): boolean {
-  return rawOutput !== output && !("encrypted" in output);
+  return rawOutput !== output && !isEncrypted(output);
 }
 
 /** Whether an output has another side that has not been read to its end. */
 function isReadInMemory(output: Writable & { readableEnded?: boolean }): boolean {
   return output.readableEnded === false && !(output instanceof Socket) && !output.destroyed;
+}
+
+/** A TLS socket has a farewell of its own to send. */
+function isEncrypted(output: Writable): boolean {
+  return "encrypted" in output;
 }
 
 /** Takes the input away from the program: from now on nobody but us reads it. */

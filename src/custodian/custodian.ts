@@ -80,7 +80,7 @@ export class Custodian extends Member {
         resource,
       );
     }
-    if (kind === custodianKind) this.#take(resource as unknown as Custodian);
+    if (kind === custodianKind) this.take(resource as unknown as Custodian);
     else if (this.#members.find(resource) === undefined) this.manage(resource, kind);
     return resource;
   }
@@ -114,7 +114,7 @@ export class Custodian extends Member {
    * @returns whether it was owned. What has been told to end already is not given up any more.
    */
   release(resource: unknown): boolean {
-    const found = resource instanceof Custodian ? this.#child(resource) : this.#members.find(resource);
+    const found = resource instanceof Custodian ? this.ownChild(resource) : this.#members.find(resource);
     if (found === undefined) return false;
     this.memberEnded(found);
     return true;
@@ -123,7 +123,7 @@ export class Custodian extends Member {
   /** Hands everything owned, children included, to another custodian, in order. This one stays open, and empty. */
   moveTo(custodian: Custodian): void {
     checkCustodian(custodian, "custodian");
-    this.#checkNotBelow(custodian, "custodian");
+    this.checkNotBelow(custodian, "custodian");
     custodian.checkOpen();
     for (const member of this.#members.oldestFirst()) {
       if (member instanceof Custodian && member.isShutDown) continue;
@@ -181,7 +181,7 @@ export class Custodian extends Member {
    * reported and stop nothing. Calling it again does nothing. Racket entry: `custodian-shutdown-all`.
    */
   shutdownAll(reason: unknown = "shutdown"): Promise<ShutdownReport> {
-    return this.#shutDown(reason).report;
+    return this.begin(reason).report;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -239,7 +239,7 @@ export class Custodian extends Member {
 
   /** @internal */
   override end(reason: unknown): boolean {
-    return this.#shutDown(reason).isDone;
+    return this.begin(reason).isDone;
   }
 
   /** @internal */
@@ -276,7 +276,7 @@ export class Custodian extends Member {
     this.owner?.gather(error);
   }
 
-  #shutDown(reason: unknown): Shutdown {
+  private begin(reason: unknown): Shutdown {
     if (this.#shutdown !== null) return this.#shutdown;
     const shutdown = new Shutdown(this, reason);
     this.#shutdown = shutdown;
@@ -286,9 +286,9 @@ export class Custodian extends Member {
   }
 
   /** Makes another custodian a child. */
-  #take(custodian: Custodian): void {
+  private take(custodian: Custodian): void {
     if (custodian.owner === this || custodian.isShutDown) return;
-    custodian.#checkNotBelow(this, "resource");
+    custodian.checkNotBelow(this, "resource");
     if (this.#shutdown !== null) {
       void custodian.shutdownAll(this.#shutdown.reason);
       throw shutDownError(this.#shutdown.reason, this.name);
@@ -297,11 +297,11 @@ export class Custodian extends Member {
     this.add(custodian);
   }
 
-  #child(custodian: Custodian): Custodian | undefined {
+  private ownChild(custodian: Custodian): Custodian | undefined {
     return custodian.owner === this && !custodian.isShutDown ? custodian : undefined;
   }
 
-  #checkNotBelow(other: Custodian, path: string): void {
+  private checkNotBelow(other: Custodian, path: string): void {
     if (other === this || other.isBelow(this)) {
       throw new ArgumentTypeError(path, "a custodian that is neither this one nor below it", other);
     }

@@ -47,7 +47,10 @@ interface Emitter {
   off(event: string, listener: () => void): unknown;
 }
 
-/** A value, and how it is shut down. */
+/**
+ * A value, and how it is shut down. There is one for each socket, so its methods are `private` and not `#private`, which
+ * would mark each instance at a cost in time and bytes.
+ */
 export class Resource extends Member {
   declare readonly kind: ResourceKind;
   readonly value: unknown;
@@ -81,10 +84,10 @@ export class Resource extends Member {
   watch(): void {
     const { closeEvent } = this.kind;
     if (closeEvent !== undefined) {
-      this.#watcher = (): void => this.#hasClosed();
+      this.#watcher = (): void => this.hasClosed();
       (this.value as Emitter).on(closeEvent, this.#watcher);
     } else if (this.kind.watch !== undefined) {
-      this.#watcher = this.kind.watch(this.value, () => this.#hasClosed());
+      this.#watcher = this.kind.watch(this.value, () => this.hasClosed());
     }
   }
 
@@ -98,7 +101,7 @@ export class Resource extends Member {
   }
 
   override end(reason: unknown): boolean {
-    if (this.kind.mayFail === true) this.#hearErrors();
+    if (this.kind.mayFail === true) this.hearErrors();
     this.#isTold = true;
     const result = this.kind.shutDown(this.value, reason);
     this.#isTold = false;
@@ -120,7 +123,7 @@ export class Resource extends Member {
     this.kind.force?.(this.value);
   }
 
-  #hasClosed(): void {
+  private hasClosed(): void {
     if (this.#isTold) {
       this.#closedMeanwhile = true;
       return;
@@ -131,7 +134,7 @@ export class Resource extends Member {
   }
 
   /** An 'error' that nobody listens for ends the process. While we close something, it is an error of the shutdown. */
-  #hearErrors(): void {
+  private hearErrors(): void {
     if (!(this.value instanceof EventEmitter) || this.value.listenerCount("error") > 0) return;
     this.value.on("error", (error: NodeJS.ErrnoException) => {
       if (!expectedWhenCut.has(error.code)) this.owner?.fail(error);

@@ -57,7 +57,7 @@ export class Shutdown implements Bounded {
   /** Settles when it is done; never rejects. */
   get report(): Promise<ShutdownReport> {
     if (this.#report === null) {
-      if (this.isDone) return this.#errors === null ? alreadyDone : Promise.resolve(this.#outcome());
+      if (this.isDone) return this.#errors === null ? alreadyDone : Promise.resolve(this.outcome());
       this.#report = new Promise(capture);
       this.#settle = captured;
     }
@@ -68,11 +68,11 @@ export class Shutdown implements Bounded {
   tell(members: MemberList): void {
     for (let member = members.newest; member !== null; member = members.newest) {
       members.remove(member);
-      this.#end(member);
+      this.endMember(member);
     }
     this.#state = "waiting";
     this.finishIfDone();
-    if (this.isDone || this.#endsWithAbove()) return;
+    if (this.isDone || this.endsWithAbove()) return;
     this.#isBounded = true;
     this.#custodian.environment.finalizers.add(this);
   }
@@ -83,7 +83,7 @@ export class Shutdown implements Bounded {
     resource.owner = custodian;
     leakTracer()?.changed(custodian, true);
     resource.watch();
-    this.#end(resource);
+    this.endMember(resource);
     if (!this.isDone || resource.owner === null) return;
     const { timers, finalizerTimeout } = custodian.environment;
     timers.start(finalizerTimeout, () => this.expire(finalizerTimeout));
@@ -95,9 +95,9 @@ export class Shutdown implements Bounded {
     this.#state = "done";
     if (this.#isBounded) this.#custodian.environment.finalizers.remove(this);
     if (shutDownChannel.hasSubscribers) {
-      shutDownChannel.publish({ custodian: this.#custodian, reason: this.reason, ...this.#outcome() });
+      shutDownChannel.publish({ custodian: this.#custodian, reason: this.reason, ...this.outcome() });
     }
-    this.#settle?.(this.#outcome());
+    this.#settle?.(this.outcome());
     leakTracer()?.closed(this.#custodian);
     this.#custodian.owner?.memberEnded(this.#custodian);
   }
@@ -116,7 +116,7 @@ export class Shutdown implements Bounded {
     if (!this.isDone) (this.#errors ??= []).push(error);
   }
 
-  #end(member: Member): void {
+  private endMember(member: Member): void {
     this.#slow.add(member);
     try {
       if (!member.end(this.reason)) return;
@@ -127,12 +127,12 @@ export class Shutdown implements Bounded {
   }
 
   /** Whether the shutdown that this one is part of will expire it, no later than it would expire by itself. */
-  #endsWithAbove(): boolean {
+  private endsWithAbove(): boolean {
     const { owner, environment } = this.#custodian;
     return owner?.isShutDown === true && owner.environment.finalizerTimeout <= environment.finalizerTimeout;
   }
 
-  #outcome(): ShutdownReport {
+  private outcome(): ShutdownReport {
     return this.#errors === null ? noErrors : { errors: this.#errors };
   }
 }

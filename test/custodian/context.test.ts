@@ -87,12 +87,13 @@ test("a program that enters no context makes no AsyncLocalStorage", async () => 
     import hooks from "node:async_hooks";
     import { syncBuiltinESMExports } from "node:module";
     let made = 0;
-    hooks.AsyncLocalStorage = class extends hooks.AsyncLocalStorage {
+    const value = class extends hooks.AsyncLocalStorage {
       constructor() {
         super();
         made++;
       }
     };
+    Object.defineProperty(hooks, "AsyncLocalStorage", { value, enumerable: true, configurable: true });
     syncBuiltinESMExports();
     const { currentCustodian, makeCustodian } = await import(${JSON.stringify(new URL("../../src/custodian/index.js", import.meta.url).href)});
     const custodian = makeCustodian();

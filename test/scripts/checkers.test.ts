@@ -86,9 +86,9 @@ for (const [what, file, from, to, said] of [
   [
     "a wrong field of an event",
     "events.md",
-    "`listener`, `report`",
     "`server`, `report`",
-    /drain\.finished: says "server, report"/,
+    "`socket`, `report`",
+    /drain\.finished: says "socket, report"/,
   ],
   ["an error left out", "errors.md", /^\|.*ListenError.*\n/m, "", /ListenError is missing/],
   [

@@ -3,7 +3,6 @@
  * written reach the client, for a bounded time.
  */
 import { Socket } from "node:net";
-import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { CloseManner } from "./close-reason.ts";

@@ -25,7 +25,7 @@ import type { Protocol } from "../protocols/protocol.ts";
 import { tls } from "../protocols/tls/tls.ts";
 import { addressesOf, converse } from "./conversation.ts";
 import type { Dispatch, Handlers, ReadRequest } from "./conversation.ts";
-import { Listener, enforcedByAll } from "./listener.ts";
+import { Listener, enforcedByListeners, enforcedOnConnections } from "./listener.ts";
 import { listenKeys, listenOptions } from "./listening.ts";
 import { start } from "./running-server.ts";
 import type { RunningServer } from "./running-server.ts";
@@ -93,7 +93,7 @@ export async function serve<Request>(options: ServeOptions<Request>): Promise<Ru
   const handlers = checkHandlers(given);
   const safetyLimits = optional(given.safetyLimits, "safetyLimits", toSafetyLimits, makeSafetyLimits());
   const secure = given.tls === undefined ? null : createTlsServer({ ...tlsDefaults, ...checkTls(given.tls) });
-  requireEnforced(safetyLimits, new Set([...enforcedByAll, ...enforcedInConversation]), "serve");
+  requireEnforced(safetyLimits, new Set([...enforcedByListeners, ...enforcedInConversation]), "serve");
   const server = secure ?? new Server({ allowHalfOpen: true, noDelay: true });
   let port = 0;
   const talk: Protocol = {
@@ -124,7 +124,7 @@ export async function servePorts<Request>(
   const given = checkOptions(options, "options", conversationKeys) as Partial<ConversationOptions<Request>>;
   const handlers = checkHandlers(given);
   const safetyLimits = optional(given.safetyLimits, "safetyLimits", toSafetyLimits, makeSafetyLimits());
-  requireEnforced(safetyLimits, new Set([...enforcedByAll, ...enforcedInConversation]), "servePorts");
+  requireEnforced(safetyLimits, new Set([...enforcedOnConnections, ...enforcedInConversation]), "servePorts");
   checkReadable(input, "input");
   checkWritable(output, "output");
   const manager = new ConnectionManager({ safetyLimits, ...managerOptions(given) });

@@ -26,7 +26,7 @@ import { enforcedByHttp1, http1 } from "../protocols/http1/http1.ts";
 import { isIntercepted } from "../protocols/intercept.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import { enforcedByTls, tls } from "../protocols/tls/tls.ts";
-import { Listener, enforcedByAll } from "./listener.ts";
+import { Listener, enforcedByListeners } from "./listener.ts";
 import { listenKeys, listenOptions } from "./listening.ts";
 import { start } from "./running-server.ts";
 import type { RunningServer } from "./running-server.ts";
@@ -42,7 +42,11 @@ export interface ServeHttpOptions extends ListenOptions {
 }
 
 /** The limits that `serveHttp` enforces; one that is set to a value of its own and is not among them is refused. */
-export const httpLimitNames: readonly SafetyLimitName[] = [...enforcedByAll, ...enforcedByHttp1, ...enforcedByTls];
+export const httpLimitNames: readonly SafetyLimitName[] = [
+  ...enforcedByListeners,
+  ...enforcedByHttp1,
+  ...enforcedByTls,
+];
 
 /** What an HTTP server grants work in flight where the limits leave it open: inside the 30 s of Kubernetes. */
 const defaultGrace = 25_000;

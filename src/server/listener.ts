@@ -24,18 +24,23 @@ import type { Protocol } from "../protocols/protocol.ts";
 
 const abandonedChannel = defineChannel<{ connection: Connection }>("portreeve.work.abandoned");
 
-/** What every listener enforces, whatever the protocol. */
-export const enforcedByAll: readonly SafetyLimitName[] = [
-  "maxConcurrent",
-  "maxWaiting",
-  "waitTimeout",
+/** What every connection of a server is held to, whatever the protocol. */
+export const enforcedOnConnections: readonly SafetyLimitName[] = [
   "requestReadTimeout",
   "responseSendTimeout",
   "minSendRate",
   "maxBufferedBytes",
   "maxConnectionAge",
   "lingerTimeout",
+];
+
+/** What every listener enforces, whatever the protocol. */
+export const enforcedByListeners: readonly SafetyLimitName[] = [
+  "maxConcurrent",
+  "maxWaiting",
+  "waitTimeout",
   "shutdownGracePeriod",
+  ...enforcedOnConnections,
 ];
 
 export class Listener {
@@ -52,7 +57,7 @@ export class Listener {
     this.#custodian = custodian;
     this.manager = new ConnectionManager(options, (connection) => protocol.look?.(connection));
     const { safetyLimits } = this.manager;
-    requireEnforced(safetyLimits, new Set([...enforcedByAll, ...protocol.enforces]), protocol.name);
+    requireEnforced(safetyLimits, new Set([...enforcedByListeners, ...protocol.enforces]), protocol.name);
     this.admission = new Admission(safetyLimits, this.manager.plainTimers, {
       admitted: (socket, permit) => this.#connect(socket, permit),
       refused: (socket) => protocol.refuse(socket),

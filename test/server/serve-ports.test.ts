@@ -83,3 +83,14 @@ test("servePorts talks on the standard streams of a process, which ends when the
   assert.equal(String(Buffer.concat(err)), "client-ended\n");
   assert.equal(String(Buffer.concat(out)), "HELLO\nWORLD\n");
 });
+
+test("servePorts refuses, by name, the limits that only a listener can enforce", async () => {
+  const { server } = makePortPair();
+  const talk = { readRequest: () => null, dispatch: () => {} };
+  for (const [limit, value] of Object.entries({ maxConcurrent: 5, maxWaiting: 5, waitTimeout: "1s" })) {
+    await assert.rejects(servePorts(server, server, { ...talk, safetyLimits: { [limit]: value } }), {
+      code: "ERR_PORTREEVE_LIMIT_NOT_ENFORCED",
+      limit,
+    });
+  }
+});

@@ -6,7 +6,8 @@
  *     request must have been read by then.
  *  2. During a handshake the deadline is `handshakeTimeout`; afterwards the first request has `requestReadTimeout`.
  *  3. While it waits for a further request the deadline is `idleTimeout`.
- *  4. With the first byte of a further request it is `requestReadTimeout`, however slowly the rest comes.
+ *  4. When a further request has begun to come and more of it has to be waited for, it is `requestReadTimeout`, however
+ *     slowly the rest comes. A request that comes whole is not waited for, and passes from `idle` to `handling`.
  *  5. Once a request is read, and before it is handled, it is `responseTimeout`.
  *  6. Once it is handled and only sending is left there is no deadline of the plan: the budget watches whether the
  *     client takes the bytes (`responseSendTimeout`, restarted by progress, and `minSendRate`).

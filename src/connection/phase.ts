@@ -29,7 +29,7 @@ export const phases: readonly Phase[] = [
 
 const next: Readonly<Record<Phase, readonly Phase[]>> = {
   handshaking: ["idle", "draining"],
-  // To handling at once: a request that had come whole while the one before it was answered (pipelining).
+  // To handling at once: a request that came whole.
   idle: ["handshaking", "reading", "handling", "upgraded", "draining"],
   reading: ["handling", "upgraded", "draining", "idle"],
   handling: ["sending", "idle", "upgraded", "draining"],

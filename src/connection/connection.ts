@@ -20,8 +20,8 @@ import { markPort } from "./lookup.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 import { closePorts, cutPorts } from "./port-closing.ts";
-import type { ClosingPorts } from "./port-closing.ts";
-import { isAftermath, isClosed, isDeparture, isProtocolError } from "./ports.ts";
+import { PortPair } from "./port-pair.ts";
+import { isAftermath, isDeparture, isProtocolError } from "./ports.ts";
 import { Reader } from "./reader.ts";
 
 const openedChannel = defineChannel<{ connection: Connection }>("portreeve.connection.opened");
@@ -46,10 +46,7 @@ export class Connection {
   readonly custodian: Custodian;
   /** When it was made, in milliseconds of the manager's clock. */
   readonly since: number;
-  #input: Readable;
-  #output: Writable;
-  #raw: Readable | null = null;
-  #rawOutput: Writable | null = null;
+  readonly #ports: PortPair;
   #shouldClose: boolean;
   #phase: Phase = "idle";
   #deadline: PlannedDeadline = plan.request;
@@ -79,8 +76,7 @@ export class Connection {
     this.manager = manager;
     this.custodian = custodian;
     this.since = manager.timers.clock.now();
-    this.#input = input;
-    this.#output = output;
+    this.#ports = new PortPair(input, output);
     this.#shouldClose = shouldClose;
     custodian.manage(this, connectionKind);
     // The ports are ours now: shutting the custodian down ends them by ending this connection, last bytes included.
@@ -88,29 +84,28 @@ export class Connection {
     custodian.release(output);
     this.timer = manager.timers.start<Connection>(timeout, expire, this);
     this.#plannedAt = this.timer.deadline;
-    markPort(input, this);
-    if (output !== (input as unknown)) markPort(output, this);
+    this.#mark(input, output);
     if (openedChannel.hasSubscribers) openedChannel.publish({ connection: this });
   }
 
   /** Racket entry: `connection-i-port`. */
   get input(): Readable {
-    return this.#input;
+    return this.#ports.input;
   }
 
   /** Racket entry: `connection-o-port`. */
   get output(): Writable {
-    return this.#output;
+    return this.#ports.output;
   }
 
   /** The input below the present one, where a handshake has put a layer on top of it. */
   get raw(): Readable | null {
-    return this.#raw;
+    return this.#ports.rawInput;
   }
 
   /** The output below the present one; of a socket it is the same as `raw`. */
   get rawOutput(): Writable | null {
-    return this.#rawOutput;
+    return this.#ports.rawOutput;
   }
 
   /** Whether it is to end after the current job. Racket entry: `connection-close?`. */
@@ -160,12 +155,12 @@ export class Connection {
 
   /** Bytes that were written and have not left the process. @internal */
   get unsentBytes(): number {
-    return this.#output.writableLength + (this.#rawOutput?.writableLength ?? 0);
+    return this.#ports.unsentBytes;
   }
 
   /** Bytes that have come and were not read by the program. @internal */
   get unreadBytes(): number {
-    return this.#input.readableLength + (this.#reader?.buffered ?? 0);
+    return this.#ports.input.readableLength + (this.#reader?.buffered ?? 0);
   }
 
   /** Bytes in memory on behalf of this connection. */
@@ -224,14 +219,9 @@ export class Connection {
 
   /** Puts a layer on top of the ports: what is above is used from now on, and what is below is closed with it. @internal */
   replacePorts(input: Readable, output: Writable): void {
-    if (input === this.#input && output === this.#output) return;
-    this.#raw ??= this.#input;
-    this.#rawOutput ??= this.#output;
-    this.#input = input;
-    this.#output = output;
+    if (!this.#ports.putOnTop(input, output)) return;
     this.#reader = null;
-    markPort(input, this);
-    if (output !== (input as unknown)) markPort(output, this);
+    this.#mark(input, output);
     if (this.#reason !== null) this.#closePorts();
   }
 
@@ -262,7 +252,7 @@ export class Connection {
     this.#lastPhase = this.#phase;
     this.timer.cancel();
     this.#move("draining");
-    if (this.#lastWords !== null && !this.#output.destroyed) this.#lastWords(this, reason);
+    if (this.#lastWords !== null && !this.#ports.output.destroyed) this.#lastWords(this, reason);
     this.#reader?.stop();
     this.#closePorts();
     // The shutdown waits for our ports only where it began it: a permit waits for both by itself.
@@ -273,16 +263,16 @@ export class Connection {
 
   /** Ends what is left of an end that has begun: nobody is waited for any more. @internal */
   cut(): void {
-    if (this.#phase === "draining") cutPorts(this.#ports());
+    if (this.#phase === "draining") cutPorts(this.#ports);
   }
 
   /** @internal */
   portClosed(): void {
-    if (!this.#arePortsClosed()) return;
+    if (!this.#ports.areClosed) return;
     // A port that the program closed by itself never showed us the client's end.
     if (this.#reason !== null) this.#finishIfClosed();
     // The same goes for a TLS handshake, which reads below the port.
-    else this.end(this.#input.readableEnded || this.#phase === "handshaking" ? "client-ended" : "completed");
+    else this.end(this.#ports.input.readableEnded || this.#phase === "handshaking" ? "client-ended" : "completed");
   }
 
   /** @internal */
@@ -317,8 +307,7 @@ export class Connection {
 
   /** All bytes received, as far as the port tells. @internal */
   get bytesReceived(): number {
-    const { bytesRead } = (this.#raw ?? this.#input) as { bytesRead?: unknown };
-    return typeof bytesRead === "number" ? bytesRead : (this.#reader?.received ?? 0);
+    return this.#ports.bytesRead ?? this.#reader?.received ?? 0;
   }
 
   /** Whether the program waits for the rest of something that the client has begun. @internal */
@@ -352,11 +341,12 @@ export class Connection {
     const { plainTimers, safetyLimits } = this.manager;
     // Too much that the client does not take: waiting for it to take it helps nobody.
     const manner = this.#limit === "maxBufferedBytes" ? "reset" : closeReasons[this.#reason].manner;
-    closePorts(this.#ports(), manner, plainTimers, safetyLimits.lingerTimeout);
+    closePorts(this.#ports, manner, plainTimers, safetyLimits.lingerTimeout);
   }
 
-  #ports(): ClosingPorts {
-    return { input: this.#input, output: this.#output, rawInput: this.#raw, rawOutput: this.#rawOutput };
+  #mark(input: Readable, output: Writable): void {
+    markPort(input, this);
+    if (output !== (input as unknown)) markPort(output, this);
   }
 
   /** Ends an idle connection that was to end after its job. */
@@ -369,21 +359,15 @@ export class Connection {
     if (this.unreadBytes > 0 || this.#reader?.hasBegun === true) return true;
     // A program that reads the input by itself, without the reader; during the first request the port's count tells.
     return (
-      this.#reader?.engaged !== true && this.#deadline === plan.request && this.#raw === null && this.bytesReceived > 0
-    );
-  }
-
-  #arePortsClosed(): boolean {
-    return (
-      isClosed(this.#input) &&
-      isClosed(this.#output) &&
-      (this.#raw === null || isClosed(this.#raw)) &&
-      (this.#rawOutput === null || isClosed(this.#rawOutput))
+      this.#reader?.engaged !== true &&
+      this.#deadline === plan.request &&
+      this.#ports.rawInput === null &&
+      this.bytesReceived > 0
     );
   }
 
   #finishIfClosed(): void {
-    if (this.#phase !== "draining" || this.#reason === null || !this.#arePortsClosed()) return;
+    if (this.#phase !== "draining" || this.#reason === null || !this.#ports.areClosed) return;
     this.#move("closed");
     this.custodian.release(this);
     this.manager.forget(this);

@@ -6,21 +6,14 @@ import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { CloseManner } from "./close-reason.ts";
+import type { PortPair } from "./port-pair.ts";
 import { reset } from "./ports.ts";
-
-export interface ClosingPorts {
-  readonly input: Readable;
-  readonly output: Writable;
-  /** The ports below, where these are of a layer on top (TLS, compression): it is there that a reset is sent. */
-  readonly rawInput: Readable | null;
-  readonly rawOutput: Writable | null;
-}
 
 /**
  * Closes both ports in the given manner; the caller hears of the end by their 'close' events.
  * @param timeout the longest that it may take, in milliseconds
  */
-export function closePorts(ports: ClosingPorts, manner: CloseManner, timers: TimerManager, timeout: number): void {
+export function closePorts(ports: PortPair, manner: CloseManner, timers: TimerManager, timeout: number): void {
   const { input, output } = ports;
   if (!input.readableEnded) silence(input);
   if (manner === "reset" || output.destroyed || (manner === "cut" && output.writableLength > 0)) {
@@ -64,7 +57,7 @@ export function closePorts(ports: ClosingPorts, manner: CloseManner, timers: Tim
 }
 
 /** A socket whose client has ended, with nothing left to send: closing it says FIN by itself, and nothing is lost. */
-function isOver({ input, output, rawOutput }: ClosingPorts): boolean {
+function isOver({ input, output, rawOutput }: PortPair): boolean {
   return (
     rawOutput === null &&
     output instanceof Socket &&
@@ -75,13 +68,13 @@ function isOver({ input, output, rawOutput }: ClosingPorts): boolean {
 }
 
 /** Closes them at once, whatever they were waiting for; reset if bytes were still waiting. */
-export function cutPorts(ports: ClosingPorts): void {
+export function cutPorts(ports: PortPair): void {
   if (ports.output.writableLength > 0 || (ports.rawOutput?.writableLength ?? 0) > 0) force(ports);
   else destroy(ports);
 }
 
 /** Whether the layer above writes to the port below as a program would; a TLS socket takes over its handle instead. */
-function isPiped({ output, rawOutput }: ClosingPorts): boolean {
+function isPiped({ output, rawOutput }: PortPair): boolean {
   return rawOutput !== output && !isEncrypted(output);
 }
 
@@ -102,12 +95,12 @@ function silence(input: Readable): void {
   input.removeAllListeners("readable");
 }
 
-function force(ports: ClosingPorts): void {
+function force(ports: PortPair): void {
   reset(ports.rawOutput ?? ports.output);
   destroy(ports);
 }
 
-function destroy(ports: ClosingPorts): void {
+function destroy(ports: PortPair): void {
   ports.output.destroy();
   ports.input.destroy();
   ports.rawOutput?.destroy();

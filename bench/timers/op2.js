@@ -1,0 +1,108 @@
+// One contender and one population in this process. Prints, as a line of JSON, the nanoseconds that each operation costs.
+// Usage: node --expose-gc operations.js <contender> <timers>
+import process from "node:process";
+import { performance } from "node:perf_hooks";
+import { indexes, randomNumbers, shuffle } from "../lib/random.js";
+import { median } from "../lib/statistics.js";
+import { contenders } from "./contenders.js";
+
+const minute = 60_000;
+const [name, count] = process.argv.slice(2);
+const size = Number(count);
+const timers = Array.from({ length: size }, () => undefined);
+const order = indexes(size);
+const random = randomNumbers(1);
+const { start, reset, refresh, increment, cancel, pass, expire, forget } = contenders[name]();
+
+function action() {}
+
+function startAll() {
+  for (let i = 0; i < size; i++) timers[i] = start(action, minute);
+}
+
+function cancelAll() {
+  for (let i = 0; i < size; i++) cancel(timers[order[i]]);
+}
+
+/**
+ * Nanoseconds an operation: the median pass over the population, each in another random order (in the same order twice,
+ * the neighbours in a linked list would be those in the cache). The first half of the passes warms up.
+ */
+function time(operate, prepare) {
+  const results = [];
+  const passes = Math.max(6, 1_000_000 / size);
+  for (let i = 0; i < passes; i++) {
+    prepare?.();
+    shuffle(order, random);
+    const begun = performance.now();
+    operate();
+    results.push(((performance.now() - begun) * 1e6) / size);
+  }
+  return median(results.slice(passes >> 1));
+}
+
+/**
+ * Nanoseconds a timer when all are due at once: from the turn in which they are, to the last action. The median of the
+ * second half of the repeats; until then the code is being compiled.
+ */
+async function expiry() {
+  const soon = 20;
+  const repeats = size < 1e6 ? 12 : 6;
+  const results = [];
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    let left = size;
+    let ended = 0;
+    let begun = 0;
+    forget?.();
+    await new Promise((resolve) => {
+      const last = () => {
+        if (--left > 0) return;
+        ended = performance.now();
+        resolve();
+      };
+      for (let i = 0; i < size; i++) timers[i] = start(last, soon);
+      globalThis.gc();
+      // Longer than that: ours fire at the next tick of 10 ms, and that is lateness, not cost.
+      pass(2 * soon);
+      begun = performance.now();
+      expire?.(soon);
+    });
+    results.push(((ended - begun) * 1e6) / size); console.error(results.at(-1).toFixed(1));
+  }
+  return median(results.slice(repeats >> 1));
+}
+
+function clearPopulation() {
+  if (timers[0] !== undefined) cancelAll();
+  forget?.();
+  timers.fill(undefined);
+}
+
+startAll();
+globalThis.gc();
+
+const result = {};
+result.reset = time(() => {
+  for (let i = 0; i < size; i++) reset(timers, order[i], minute);
+});
+if (refresh !== undefined) {
+  result.refresh = time(() => {
+    for (let i = 0; i < size; i++) refresh(timers, order[i]);
+  });
+}
+if (cancel !== undefined) {
+  result.increment = time(() => {
+    for (let i = 0; i < size; i++) increment(timers, order[i], minute + 1);
+  });
+  result.start = time(startAll, clearPopulation);
+  result.cancel = time(cancelAll, () => {
+    clearPopulation();
+    startAll();
+  });
+  clearPopulation();
+  // On the loop from here on: something must keep the process alive where timers do not.
+  setInterval(action, minute);
+  result.expiry = await expiry();
+}
+console.log(JSON.stringify(result));
+process.exit();

@@ -5,7 +5,7 @@
  * interval a look, so that a pause of our own never counts against a client. A look at a connection with nothing
  * unsent and nobody waiting costs two property reads.
  */
-import { handleQueue } from "./handle-queue.ts";
+import { handleQueue } from "../core/node-internals.ts";
 import { RateMeter } from "../limits/rate.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { CloseReason } from "./close-reason.ts";

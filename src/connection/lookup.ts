@@ -23,6 +23,15 @@ export function markPort(port: Readable | Writable, connection: Connection): voi
   else finished(port, { error: false }, () => onClose.call(port));
 }
 
+/** The port tells nobody any more. */
+export function unmarkPort(port: Readable | Writable, connection: Connection): void {
+  const marked = port as Marked;
+  if (marked[portKey] !== connection) return;
+  delete marked[portKey];
+  port.off("error", onError);
+  port.off("close", onClose);
+}
+
 /** Streams made with `emitClose: false` tell nobody but their own state. Sockets are, and emit it by themselves. */
 function emitsClose(port: object): boolean {
   if (port instanceof Socket) return true;

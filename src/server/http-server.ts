@@ -70,7 +70,8 @@ export async function serveHttp(server: Server | HttpsServer, options?: ServeHtt
   const safetyLimits = optional(given.safetyLimits, "safetyLimits", toSafetyLimits, makeSafetyLimits());
   const manager = { safetyLimits, ...(clock && { clock }), ...(onError && { onError }) };
   const custodian = makeCustodian(undefined, { name: "http server", ...(clock && { clock }) });
-  const listener = makeListener(server, isSecure ? tls(server, http1(server)) : http1(server), custodian, manager);
+  const web = http1(server, safetyLimits);
+  const listener = makeListener(server, isSecure ? tls(server, web) : web, custodian, manager);
   return start(listener, custodian, listenOptions(options ?? {}), defaultGrace);
 }
 

@@ -36,7 +36,7 @@ function follows(from: Phase, to: Phase): boolean {
       // To handling at once: a request that came whole.
       return to === "handling" || to === "reading" || to === "handshaking" || to === "upgraded" || to === "draining";
     case "reading":
-      return to === "handling" || to === "upgraded" || to === "draining" || to === "idle";
+      return to === "handling" || to === "idle" || to === "upgraded" || to === "draining";
     case "handling":
       return to === "idle" || to === "sending" || to === "upgraded" || to === "draining";
     case "sending":
@@ -45,7 +45,8 @@ function follows(from: Phase, to: Phase): boolean {
       return to === "draining";
     case "draining":
       return to === "closed";
-    case "closed":
+    default:
+      // Nothing follows `closed`.
       return false;
   }
 }

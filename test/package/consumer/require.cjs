@@ -1,6 +1,7 @@
 // The same package by require, as CommonJS programs load it.
 const { isConnectionManager, makeCustodian, startConnectionManager } = require("portreeve");
 const { makeCustodian: makeRoot } = require("portreeve/custodian");
+const { parseFormData } = require("portreeve/form-data");
 const { serveHttp } = require("portreeve/http");
 const { ManualClock } = require("portreeve/testing");
 const { startTimer, startTimerManager } = require("portreeve/timers");
@@ -20,5 +21,6 @@ console.log(
     manager: isConnectionManager(startConnectionManager()),
     same: makeRoot === makeCustodian,
     http: typeof serveHttp,
+    forms: typeof parseFormData,
   }),
 );

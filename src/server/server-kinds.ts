@@ -6,12 +6,13 @@ import { createServer as createHttp2Server, createSecureServer as createHttp2Sec
 import { Server as HttpsServer } from "node:https";
 import { Server as NetServer } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import type { SafetyLimits } from "../limits/safety-limits.ts";
-import { http1 } from "../protocols/http1/http1.ts";
+import type { SafetyLimitName, SafetyLimits } from "../limits/safety-limits.ts";
+import { enforcedByHttp1, http1 } from "../protocols/http1/http1.ts";
 import { stricterLimits } from "../protocols/http1/node-settings.ts";
-import { net } from "../protocols/net/net.ts";
+import { enforcedByNet, net } from "../protocols/net/net.ts";
 import type { Protocol } from "../protocols/protocol.ts";
-import { tls } from "../protocols/tls/tls.ts";
+import { enforcedByTls, tls } from "../protocols/tls/tls.ts";
+import { enforcedByListeners } from "./listener.ts";
 
 export type ServerKind = "net" | "tls" | "http" | "https" | "http2" | "http2-secure";
 
@@ -40,6 +41,13 @@ function http2Classes(): readonly [Class, Class] {
 
 type Class = abstract new () => unknown;
 let classes: [Class, Class] | undefined;
+
+/** The limits that are enforced on the connections of a kind of server. */
+export function limitsOn(kind: ServerKind): readonly SafetyLimitName[] {
+  const above = kind === "net" || kind === "tls" ? enforcedByNet : enforcedByHttp1;
+  const isSecure = kind === "tls" || kind === "https" || kind === "http2-secure";
+  return [...enforcedByListeners, ...(isSecure ? enforcedByTls : []), ...above];
+}
 
 /** What a server of a kind speaks. What the program made stricter on the server stays as strict. */
 export function speechOf(server: NetServer, kind: ServerKind, limits: SafetyLimits): Speech {

@@ -55,6 +55,6 @@ export function judgeHead({ method = "", url = "", rawHeaders }: IncomingMessage
 }
 
 /** Whether a body of this type is none that `maxRequestBodyLength` is about. */
-export function isExempt(contentType: string): boolean {
+function isExempt(contentType: string): boolean {
   return /^\s*(multipart\/|application\/grpc)/i.test(contentType);
 }

@@ -13,10 +13,12 @@ import {
   ListenError,
   ManagerDisposedError,
   NoCurrentCustodianError,
+  NotManagedError,
   ReaderLimitError,
   UnexpectedEndError,
   adjustConnectionTimeout,
   connectionOf,
+  custodianOf,
   isConnection,
   isConnectionManager,
   isSafetyLimits,
@@ -24,7 +26,9 @@ import {
   makeCustodian,
   makeSafetyLimits,
   makeUnlimitedSafetyLimits,
+  manage,
   newConnection,
+  requestOf,
   resetConnectionTimeout,
   safetyLimitNames,
   serve,
@@ -36,6 +40,9 @@ import type {
   Connection,
   ConnectionManager,
   DrainReport,
+  ManageOptions,
+  Managed,
+  ManagedRequest,
   Phase,
   RunningServer,
   SafetyLimits,
@@ -53,8 +60,6 @@ import {
   makeCustodianBox,
 } from "portreeve/custodian";
 import type { Custodian, ShutdownReport } from "portreeve/custodian";
-import { serveHttp } from "portreeve/http";
-import type { ServeHttpOptions } from "portreeve/http";
 import { ManualClock, collectEvents, makePortPair } from "portreeve/testing";
 import {
   cancelTimer,
@@ -126,11 +131,18 @@ export async function talk(): Promise<CloseReason> {
 /** Web servers. */
 export async function web(): Promise<void> {
   const server: Server = createServer((request, response) => {
-    response.end(connectionOf(request)?.phase);
+    const own: ManagedRequest = requestOf(request);
+    own.resetTimeout("5m");
+    const owner: Custodian = custodianOf(response);
+    const strange = new NotManagedError("request");
+    response.end(`${connectionOf(request)?.phase} ${owner.signal.aborted} ${strange.code}`);
   });
-  const httpOptions: ServeHttpOptions = { port: 0, safetyLimits: { responseTimeout: "30s" } };
-  const running = await serveHttp(server, httpOptions);
-  await running.stop();
+  const options: ManageOptions = { safetyLimits: { responseTimeout: "30s" }, onDrain: ({ id }) => console.log(id) };
+  const managed: Managed = manage(server, options);
+  const group: Managed = manage([createServer(), createServer()]);
+  const report: DrainReport = await managed.drain({ grace: "1s", delay: 0 });
+  await group.close();
+  console.log(managed.ready, managed.connections.countByPhase().idle, report.finished);
 }
 
 /** Owners. */

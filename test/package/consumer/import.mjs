@@ -3,7 +3,6 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { makeCustodian, newConnection, serve, startConnectionManager } from "portreeve";
 import { makeCustodian as makeRoot } from "portreeve/custodian";
-import { serveHttp } from "portreeve/http";
 import { ManualClock, makePortPair } from "portreeve/testing";
 import { startTimer, startTimerManager } from "portreeve/timers";
 
@@ -37,6 +36,5 @@ console.log(
     fired,
     answer,
     same: makeRoot === makeCustodian,
-    http: typeof serveHttp,
   }),
 );

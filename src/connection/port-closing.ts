@@ -33,13 +33,13 @@ export function closePorts(ports: PortPair, manner: CloseManner, timers: TimerMa
   const timer = timers.start(timeout, () => (output.writableFinished ? destroy(ports) : force(ports)));
   output.once("close", () => timer.cancel());
   const flushed = (): void => {
-    const { rawInput, rawOutput } = ports;
-    if (rawInput === null || rawOutput === null || !isPiped(ports)) {
+    const { raw, rawOutput } = ports;
+    if (raw === null || rawOutput === null || !isPiped(ports)) {
       // What is written to a stream in memory comes out of its other side, and is lost if it is destroyed before.
       if (input !== (output as unknown) && isReadInMemory(output)) output.once("end", () => destroy(ports));
       else lingerOn(input, output);
-    } else if (rawOutput.writableFinished) lingerOn(rawInput, rawOutput);
-    else rawOutput.once("finish", () => lingerOn(rawInput, rawOutput));
+    } else if (rawOutput.writableFinished) lingerOn(raw, rawOutput);
+    else rawOutput.once("finish", () => lingerOn(raw, rawOutput));
   };
   const lingerOn = (from: Readable, to: Writable): void => {
     const waitForClient = manner === "linger" && from === (to as unknown) && !from.readableEnded;
@@ -104,5 +104,5 @@ function destroy(ports: PortPair): void {
   ports.output.destroy();
   ports.input.destroy();
   ports.rawOutput?.destroy();
-  ports.rawInput?.destroy();
+  ports.raw?.destroy();
 }

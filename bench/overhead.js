@@ -2,7 +2,7 @@
 //
 // Method. Sockets without a handle (lib/memory-socket.js) feed the real server code through server.emit("connection"), so
 // that no system call hides what a guard costs. At most four servers live in ONE process and take turns in random order,
-// 2 000 requests (or 1 500 connections) a turn, from 20 clients, each with one request in flight; a turn's figure is the CPU
+// 2 000 requests (or 800 connections) a turn, from 20 clients, each with one request in flight; a turn's figure is the CPU
 // time of the whole process, so that collecting garbage counts. A ratio is taken within a round of turns; shown is the
 // median over the processes of the medians over the rounds. "bare again" is the bare server a second time (A/A): what
 // differs by less means nothing. `manage` has every limit of makeSafetyLimits() on. The naive guard is socket.setTimeout

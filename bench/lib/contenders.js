@@ -5,11 +5,12 @@ import process from "node:process";
 
 export const grace = 5000;
 
-/** What node:http has to end a server. */
+/** What node:http has to end a server, bounded. */
 function closeOf(server) {
   return () => {
     server.close();
     server.closeIdleConnections();
+    setTimeout(() => server.closeAllConnections(), grace);
   };
 }
 

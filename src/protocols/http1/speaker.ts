@@ -293,6 +293,8 @@ export class Http1Speaker implements Speaker, RequestHost {
     for (const event of ["data", "end", "drain", "timeout"]) input.removeAllListeners(event);
     // A listener of ours makes the socket give bytes to JavaScript again instead of the parser.
     input.on("data", () => {});
+    // node:http has stopped reading where nobody took the body, and the stream believes that it still reads.
+    input._read(0);
   }
 
   /** On the newest response only: on an earlier one node:http would drop the requests behind it. */

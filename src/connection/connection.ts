@@ -250,8 +250,10 @@ export class Connection {
     if (cause !== null && !this.mayCut(reason, cause)) return;
     this.#reason = reason;
     this.#limit = cause;
-    // Going quiet between requests is no fault, and its end no cut.
-    if (this.#limit !== null && reason !== "idle-timeout") warnOfFirstCut(this.#limit, this.manager.safetyLimits);
+    // Going quiet between requests is no fault, and its end no cut. A drain has shorter deadlines than the limits say.
+    if (this.#limit !== null && reason !== "idle-timeout" && this.#soon !== "drained") {
+      warnOfFirstCut(this.#limit, this.manager.safetyLimits);
+    }
     this.#lastPhase = this.#phase;
     this.timer.cancel();
     this.#move("draining");

@@ -1,6 +1,7 @@
 /**
  * The ports of one connection: those that are talked on, and those below where a layer was put on top (TLS, compression).
  */
+import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { isClosed } from "./ports.ts";
 
@@ -31,15 +32,18 @@ export class PortPair {
     return this.output.writableLength + (this.rawOutput?.writableLength ?? 0);
   }
 
-  /** All bytes received, as far as the lowest port tells. */
+  /**
+   * All bytes received, as far as the highest socket tells. Of TLS, its handshake is no part: a request may come in the
+   * same packet as its last message, and our tickets follow it.
+   */
   get bytesRead(): number | undefined {
-    const { bytesRead } = (this.rawInput ?? this.input) as { bytesRead?: unknown };
+    const { bytesRead } = highestSocket(this.input, this.rawInput) as { bytesRead?: unknown };
     return typeof bytesRead === "number" ? bytesRead : undefined;
   }
 
-  /** All bytes handed to the output, as far as it tells. */
+  /** All bytes handed to the output, as far as the highest socket tells. */
   get bytesWritten(): number {
-    const { bytesWritten } = (this.rawOutput ?? this.output) as { bytesWritten?: unknown };
+    const { bytesWritten } = highestSocket(this.output, this.rawOutput) as { bytesWritten?: unknown };
     return typeof bytesWritten === "number" ? bytesWritten : 0;
   }
 
@@ -57,4 +61,8 @@ export class PortPair {
       (this.rawOutput === null || isClosed(this.rawOutput))
     );
   }
+}
+
+function highestSocket<Port extends object>(top: Port, below: Port | null): Port {
+  return below === null || top instanceof Socket ? top : below;
 }

@@ -134,14 +134,15 @@ export class Http1Speaker implements Speaker, RequestHost {
   }
 
   /** Idle ends at once; what is half sent gets its short chance; what is in flight is answered and told that it was the last. */
-  drain(): void {
+  drain(grace: number): void {
     const { connection } = this;
     this.look();
     connection.endSoon("drained");
     this.#announceClose();
     if (connection.phase === "reading") {
-      const { clock } = connection.manager.timers;
-      const chance = Math.min(connection.timer.deadline - clock.now(), connection.manager.safetyLimits.lingerTimeout);
+      const { timers, safetyLimits } = connection.manager;
+      // The other half of a short grace is for the client to see its 408.
+      const chance = Math.min(connection.timer.deadline - timers.clock.now(), safetyLimits.lingerTimeout, grace / 2);
       connection.timer.reset(Math.max(0, chance));
     }
   }

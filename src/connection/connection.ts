@@ -53,6 +53,7 @@ export class Connection {
   #deadline: PlannedDeadline = plan.request;
   /** Where the plan put the deadline; elsewhere, the program has moved it. */
   #plannedAt: number;
+  #deadlineMoved = false;
   #reason: CloseReason | null = null;
   #limit: SafetyLimitName | null = null;
   /** The phase in which the end came. */
@@ -184,12 +185,19 @@ export class Connection {
 
   /** Moves the deadline by `ms`, which may be negative. Racket entry: `adjust-connection-timeout!`. @returns whether it was still open */
   adjustTimeout(ms: Duration): boolean {
+    this.#deadlineMoved = true;
     return this.timer.increment(ms);
   }
 
   /** The deadline becomes now + `ms`. Racket entry: `reset-connection-timeout!`. @returns whether it was still open */
   resetTimeout(ms: Duration): boolean {
+    this.#deadlineMoved = true;
     return this.timer.reset(ms);
+  }
+
+  /** Whether the program has moved the deadline since the plan set it. @internal */
+  get deadlineMoved(): boolean {
+    return this.#deadlineMoved;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -201,6 +209,7 @@ export class Connection {
   enter(phase: Phase, deadline?: PlannedDeadline): void {
     if (this.#reason !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
+    this.#deadlineMoved = false;
     this.timer.reset(plannedTimeout(deadline, this.manager.safetyLimits));
     this.#plannedAt = this.timer.deadline;
     if (phase === "idle") this.#endIfSoon();

@@ -54,10 +54,12 @@ export function connectionOfPort(port: unknown): Connection | undefined {
 }
 
 /**
- * The connection of a port, or of anything that has one as its `socket`: a request, a response, a WebSocket, a session.
+ * The connection of a port, or of anything that has one as its `socket`, as a request, a response and a session have, or
+ * as its `_socket`, as a WebSocket of the library ws has.
  * Undefined for what belongs to none.
  */
 export function connectionOf(value: unknown): Connection | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  return connectionOfPort(value) ?? connectionOfPort((value as { socket?: unknown }).socket);
+  const { socket, _socket } = value as { socket?: unknown; _socket?: unknown };
+  return connectionOfPort(value) ?? connectionOfPort(socket) ?? connectionOfPort(_socket);
 }

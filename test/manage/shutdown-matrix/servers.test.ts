@@ -105,7 +105,7 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
     client.write(get("/never"));
     await stage.begun(1);
     const outcome = await stage.drain({ delay: 300 });
-    assert.ok(outcome.took > 300 + grace - 250, `it took ${outcome.took} ms`);
+    endedAtGrace(outcome, 300 + grace);
     came(outcome, { cut: ["drain-cut while handling"] });
     assert.equal(answers(await client.all())[0]?.status, 503);
   });
@@ -146,7 +146,7 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
     const draining = stage.drain({ delay: 1000 });
     await stage.managed.close();
     endedAtOnce(await draining);
-    await client.ended;
+    assert.equal(answers(await client.all())[0]?.status, 503);
   });
 
   test("a drain after a close has nothing to do", async (t) => {

@@ -34,8 +34,10 @@ export interface Row {
 
 /** How a drain went. */
 export interface Outcome {
-  /** Milliseconds, without those that this process could not run. */
+  /** Milliseconds. */
   readonly took: number;
+  /** How many of them this process could not run, because of other tests and other programs. */
+  readonly paused: number;
   readonly idle: number;
   readonly finished: number;
   /** "reason while phase", sorted. */
@@ -121,34 +123,40 @@ export class Stage {
     const pauses = new Pauses();
     const started = performance.now();
     const report = await managed.drain({ grace, delay });
-    const took = performance.now() - started - pauses.end();
-    assert.ok(took <= delay + grace + margin, `the drain took ${took} ms`);
+    const took = performance.now() - started;
+    const paused = pauses.end();
+    assert.ok(took <= delay + grace + margin + paused, `the drain took ${took} ms, of which ${paused} are not its own`);
     assert.equal(managed.connections.size, 0, "nobody is connected any more");
     const { idle, finished, cut, refused } = report;
-    return { took, idle, finished, cut: cut.map(({ reason, phase }) => `${reason} while ${phase}`).sort(), refused };
+    const ends = cut.map(({ reason, phase }) => `${reason} while ${phase}`).sort();
+    return { took, paused, idle, finished, cut: ends, refused };
   }
 }
 
 /** What came of a drain, as far as nothing else is said: nobody. */
-export function came(outcome: Outcome, expected: Partial<Omit<Outcome, "took">>): void {
-  const { took: _took, ...rest } = outcome;
+export function came(outcome: Outcome, expected: Partial<Omit<Outcome, "took" | "paused">>): void {
+  const { took: _took, paused: _paused, ...rest } = outcome;
   assert.deepEqual(rest, { idle: 0, finished: 0, cut: [], refused: 0, ...expected });
 }
 
 /** The drain waited for nothing. */
-export function endedAtOnce({ took }: Outcome): void {
-  assert.ok(took < margin, `it took ${took} ms`);
+export function endedAtOnce(outcome: Outcome): void {
+  endedWithin(outcome, 0, margin);
 }
 
-/** The drain ended with the work in flight, and not with its grace period. */
-export function endedWithWork({ took }: Outcome, work: number): void {
-  assert.ok(took > work - margin && took < work + margin, `it took ${took} ms for ${work} ms of work`);
+/** The drain ended with the work in flight, which began up to a moment before, and not with its grace period. */
+export function endedWithWork(outcome: Outcome, work: number): void {
+  endedWithin(outcome, work - margin - outcome.paused, work + margin);
 }
 
 /** The drain cut what was left at its grace period. */
-export function endedAtGrace({ took }: Outcome): void {
-  // A timer of Node's may be early by less than a millisecond, and by as much as its pauses were counted too generously.
-  assert.ok(took > grace - margin, `it took ${took} ms`);
+export function endedAtGrace(outcome: Outcome, granted: number = grace): void {
+  // A timer of Node's may be early by a millisecond.
+  endedWithin(outcome, granted - 1, granted + margin);
+}
+
+function endedWithin({ took, paused }: Outcome, least: number, most: number): void {
+  assert.ok(took >= least && took <= most + paused, `it took ${took} ms, of which ${paused} are not its own`);
 }
 
 /** Adds up how long this process could not run, because of other tests and other programs. */

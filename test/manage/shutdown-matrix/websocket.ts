@@ -15,7 +15,7 @@ const textOpcode = 1;
 const key = "dGhlIHNhbXBsZSBub25jZQ==";
 const magic = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** The server's side, as a program writes it that knows nothing of a manager: it greets, and never says goodbye. */
+/** The server's side, as a program writes it that knows nothing of a manager: it greets, and ends when the client says goodbye. */
 export function accept(request: IncomingMessage, socket: Socket, scene: Scene): void {
   const digest = createHash("sha1").update(`${request.headers["sec-websocket-key"]}${magic}`).digest("base64");
   socket.on("error", () => {});
@@ -24,7 +24,9 @@ export function accept(request: IncomingMessage, socket: Socket, scene: Scene): 
       `Sec-WebSocket-Accept: ${digest}\r\n\r\n`,
   );
   socket.write(frame(textOpcode, Buffer.from("hello")));
-  socket.resume();
+  socket.on("data", (data: Buffer) => {
+    if (opcodeOf(data) === closeOpcode) socket.end();
+  });
   scene.begun++;
 }
 
@@ -43,7 +45,7 @@ export function framesOf({ received }: TcpClient): Frame[] {
   const frames: Frame[] = [];
   for (let at = 0; at < bytes.length;) {
     const length = bytes.readUInt8(at + 1);
-    frames.push({ opcode: bytes.readUInt8(at) & 0x0f, payload: bytes.subarray(at + 2, at + 2 + length) });
+    frames.push({ opcode: opcodeOf(bytes.subarray(at)), payload: bytes.subarray(at + 2, at + 2 + length) });
     at += 2 + length;
   }
   return frames;
@@ -52,6 +54,10 @@ export function framesOf({ received }: TcpClient): Frame[] {
 /** A client's frame is masked; the mask of zeros leaves the payload as it is. */
 export function maskedFrame(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
+}
+
+function opcodeOf(frame: Buffer): number {
+  return frame.readUInt8(0) & 0x0f;
 }
 
 function frame(opcode: number, payload: Buffer): Buffer {

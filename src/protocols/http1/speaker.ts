@@ -65,8 +65,13 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const { safetyLimits } = connection.manager;
     const { broken, hasBody, bodyIsLimited } = judgeHead(request, safetyLimits);
-    this.#open.push(response);
     this.#requests++;
+    if (this.#requests > safetyLimits.maxRequestsPerConnection && connection.endsSoon) {
+      // It came behind the last that is served, and will not be answered. Nor need what follows it be read.
+      connection.input.pause();
+      return false;
+    }
+    this.#open.push(response);
     if (this.#settings.watchesResponses || this.#open.length > 1) this.#watchEnds();
     if (this.#open.length === 1) this.#takeTurn(hasBody);
     if (this.#requests >= safetyLimits.maxRequestsPerConnection)
@@ -93,6 +98,7 @@ export class Http1Speaker implements Speaker, RequestHost {
       connection.enter("reading", this.#requests === 0 ? undefined : plan.request);
       return;
     }
+    if (connection.shouldClose) this.#announceClose();
     const now = connection.manager.timers.clock.now();
     this.#body?.observe(now);
     if (phase === "handling" && this.#open[0]?.headersSent === true) {
@@ -126,8 +132,9 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { closeLimit, output } = connection;
     const byLimit = closeLimit === null ? undefined : limitStatus[closeLimit];
     const status = this.parserStatus ?? byLimit ?? closeReasons[reason].httpStatus;
-    // The fault of a later request is no answer to an earlier one.
-    const isLater = this.#open.length > 1 && (this.parserStatus !== null || byLimit !== undefined);
+    // The fault of a later request, or of what follows the newest, is no answer to one that came whole.
+    const whole = this.#open.length - (this.#body === null || this.#body.complete ? 0 : 1);
+    const isLater = whole > 0 && (this.parserStatus !== null || byLimit !== undefined);
     const answer = isLater ? null : errorAnswer(status, this.#open[0], connection.lastPhase);
     this.#leaveSocketToUs();
     if (answer !== null && !output.writableEnded) output.write(answer);

@@ -93,7 +93,8 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const { phase } = connection;
     if (phase === "idle") {
-      if (connection.bytesReceived === this.#receivedAtIdle) return;
+      // Of a first request, some may have come while the client waited for a permit.
+      if (connection.bytesReceived === (this.#requests === 0 ? 0 : this.#receivedAtIdle)) return;
       // The first request has been timed since the connection was made.
       connection.enter("reading", this.#requests === 0 ? undefined : plan.request);
       return;

@@ -160,7 +160,7 @@ export class Connection {
 
   /** Bytes that were written and have not left the process. @internal */
   get unsentBytes(): number {
-    return this.#ports.unsentBytes;
+    return this.#ports.unsentBytes + (this.speaker?.unsentBytes ?? 0);
   }
 
   /** Bytes that have come and were not read by the program. @internal */
@@ -373,7 +373,8 @@ export class Connection {
     const { plainTimers, safetyLimits } = this.manager;
     // Too much that the client does not take: waiting for it to take it helps nobody.
     const manner = this.#limit === "maxBufferedBytes" ? "reset" : closeReasons[this.#reason].manner;
-    closePorts(this.#ports, manner, plainTimers, safetyLimits.lingerTimeout);
+    const ended = this.speaker?.endsOutput === true;
+    closePorts(this.#ports, manner, plainTimers, safetyLimits.lingerTimeout, ended);
   }
 
   /**

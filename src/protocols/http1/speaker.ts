@@ -19,12 +19,13 @@ import type { RequestHost } from "../../connection/managed-request.ts";
 import type { Speaker } from "../../connection/speaker.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { errorAnswer } from "./answers.ts";
-import { IncomingBody } from "./body.ts";
-import { judgeHead, limitStatus } from "./heads.ts";
+import { judgeHead, limitStatus, silentTypes } from "../heads.ts";
+import { IncomingBody } from "../request-body.ts";
 import type { ServerSettings } from "./node-settings.ts";
 
-/** Responses in which silence is no fault: event streams, and gRPC. */
-const silentTypes = /^content-type: *(text\/event-stream|application\/grpc)/im;
+/** Two spaces and the version, as in "GET / HTTP/1.1". */
+const restOfLine = 10;
+const contentType = /^content-type: *(.*)/im;
 
 export class Http1Speaker implements Speaker, RequestHost {
   readonly connection: Connection;
@@ -64,7 +65,9 @@ export class Http1Speaker implements Speaker, RequestHost {
     if (this.#open.includes(response)) return true;
     const { connection } = this;
     const { safetyLimits } = connection.manager;
-    const { broken, hasBody, bodyIsLimited } = judgeHead(request, safetyLimits);
+    const { method = "", url = "", rawHeaders } = request;
+    const length = method.length + url.length + restOfLine;
+    const { broken, hasBody, bodyIsLimited } = judgeHead(length, rawHeaders, safetyLimits);
     this.#requests++;
     if (this.#requests > safetyLimits.maxRequestsPerConnection && connection.endsSoon) {
       // It came behind the last that is served, and will not be answered. Nor need what follows it be read.
@@ -267,7 +270,7 @@ export class Http1Speaker implements Speaker, RequestHost {
       this.#sent = sent;
       this.#sentAt = now;
     } else if (now - this.#sentAt >= connection.manager.safetyLimits.responseSendTimeout) {
-      if (silentTypes.test(sentHead(response))) this.#sentAt = Infinity;
+      if (silentTypes.test(contentType.exec(sentHead(response))?.[1] ?? "")) this.#sentAt = Infinity;
       else connection.end("response-stalled", "responseSendTimeout");
     }
   }

@@ -14,7 +14,8 @@ import type { Protocol } from "../protocols/protocol.ts";
 import { enforcedByTls, tls } from "../protocols/tls/tls.ts";
 import { enforcedByListeners } from "./listener.ts";
 
-export type ServerKind = "net" | "tls" | "http" | "https" | "http2" | "http2-secure";
+export const serverKinds = ["net", "tls", "http", "https", "http2", "http2-secure"] as const;
+export type ServerKind = (typeof serverKinds)[number];
 
 /** What a server speaks, and within which limits. */
 export interface Speech {

@@ -3,10 +3,8 @@
  * our parent, and only the two counts together tell it from two.
  */
 import { Socket } from "node:net";
+import { signalDescriptorVariable } from "./settings.ts";
 import type { ForwardedSignal, SignalGate } from "./signals.ts";
-
-/** Names the descriptor of the pipe. */
-export const signalDescriptorVariable = "PORTREEVE_SIGNAL_FD";
 
 const known: readonly string[] = ["SIGTERM", "SIGINT", "SIGHUP"] satisfies ForwardedSignal[];
 

@@ -36,10 +36,7 @@ function register(settings: Settings): void {
   if (cluster.isPrimary) watchWorkers();
   else obeyPrimary(() => group.drain());
   const drain = async (signal: StopSignal): Promise<void> => {
-    const [report] = await Promise.all([
-      group.drain(),
-      drainWorkers(settings.drainDelay + settings.grace + patience),
-    ]);
+    const [report] = await Promise.all([group.drain(), drainWorkers(settings.drainDelay + settings.grace + patience)]);
     if (drainedChannel.hasSubscribers) drainedChannel.publish({ signal, report });
   };
   const gate = new SignalGate({

@@ -2,12 +2,11 @@
  * What the environment says about servers that are managed with no code: variables whose names begin with PORTREEVE_.
  * Others of that beginning are nobody's mistake: Kubernetes makes some for a service of this name.
  */
-import { ArgumentRangeError, ArgumentTypeError } from "../core/errors.ts";
+import { ArgumentRangeError, ArgumentTypeError, LimitNotEnforcedError } from "../core/errors.ts";
 import { duration } from "../core/units.ts";
 import { requireEnforced } from "../limits/enforced.ts";
 import { makeSafetyLimits, safetyLimitNames } from "../limits/safety-limits.ts";
 import type { SafetyLimitName, SafetyLimits, SafetyLimitsOptions } from "../limits/safety-limits.ts";
-import { LimitNotEnforcedError } from "../core/errors.ts";
 import { limitsOn, serverKinds } from "../server/server-kinds.ts";
 import { defaultGrace } from "./managed.ts";
 
@@ -33,6 +32,14 @@ export const variables = {
   exclude: "PORTREEVE_EXCLUDE",
   observeOnly: "PORTREEVE_OBSERVE_ONLY",
 } as const;
+
+/** Names the descriptor of the pipe on which `portreeve run` hands signals on. */
+export const signalDescriptorVariable = "PORTREEVE_SIGNAL_FD";
+
+const enforced: ReadonlySet<SafetyLimitName> = new Set(serverKinds.flatMap(limitsOn));
+
+/** The limits that some kind of server enforces. */
+export const managedLimits: readonly SafetyLimitName[] = safetyLimitNames.filter((name) => enforced.has(name));
 
 const limitPrefix = "PORTREEVE_LIMIT_";
 
@@ -92,7 +99,7 @@ function limitsFrom(environment: Environment): SafetyLimitsOptions {
 function checkLimit(name: SafetyLimitName, variable: string, text: string): void {
   try {
     const limits = makeSafetyLimits({ [name]: limitValue(text) } as SafetyLimitsOptions);
-    requireEnforced(limits, new Set(serverKinds.flatMap(limitsOn)), "no server");
+    requireEnforced(limits, enforced, "no server");
   } catch (error) {
     if (error instanceof ArgumentTypeError || error instanceof ArgumentRangeError) {
       const path = error.path.replace(`safetyLimits.${name}`, variable);

@@ -96,7 +96,11 @@ export class SignalGate {
 }
 
 /** Whether this is one more than was heard of the other way. */
-function isNews(name: ForwardedSignal, way: Map<ForwardedSignal, number>, other: Map<ForwardedSignal, number>): boolean {
+function isNews(
+  name: ForwardedSignal,
+  way: Map<ForwardedSignal, number>,
+  other: Map<ForwardedSignal, number>,
+): boolean {
   const count = (way.get(name) ?? 0) + 1;
   way.set(name, count);
   return count > (other.get(name) ?? 0);

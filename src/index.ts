@@ -29,7 +29,7 @@ export { connectionOf } from "./connection/lookup.ts";
 export { custodianOf, requestOf } from "./connection/managed-request.ts";
 
 // Servers.
-export { manage } from "./manage/manage.ts";
+export { enforcedLimits, manage } from "./manage/manage.ts";
 export { serve, servePorts } from "./server/dispatch-server.ts";
 
 // Limits and owners.

@@ -138,7 +138,8 @@ function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-function findRequest(value: unknown): ManagedRequest | undefined {
+/** As `requestOf`, and undefined for what belongs to no server under a manager. @internal */
+export function findRequest(value: unknown): ManagedRequest | undefined {
   if (typeof value !== "object" || value === null) {
     throw new ArgumentTypeError("value", "a request, a response, a stream or a socket", value);
   }

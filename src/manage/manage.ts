@@ -2,7 +2,11 @@
  * `manage`: puts any server of Node's under a connection manager, with its handlers as they are.
  *
  * ```ts
- * const managed = manage(app.listen(8080), { safetyLimits: { responseTimeout: "30s" } });
+ * import { createServer } from "node:http";
+ * import { manage } from "portreeve";
+ *
+ * const web = createServer((request, response) => response.end("hello\n"));
+ * const managed = manage(web.listen(8080), { safetyLimits: { responseTimeout: "30s" } });
  * process.once("SIGTERM", () => managed.drain({ grace: "25s" }));
  * ```
  */
@@ -15,10 +19,11 @@ import type { Connection } from "../connection/connection.ts";
 import type { ConnectionErrorHandler, ConnectionManagerOptions } from "../connection/connection-manager.ts";
 import { makeCustodian } from "../custodian/make-custodian.ts";
 import type { Custodian } from "../custodian/custodian.ts";
+import { requireEnforced } from "../limits/enforced.ts";
 import { makeSafetyLimits, toSafetyLimits } from "../limits/safety-limits.ts";
-import type { SafetyLimits, SafetyLimitsOptions } from "../limits/safety-limits.ts";
+import type { SafetyLimitName, SafetyLimits, SafetyLimitsOptions } from "../limits/safety-limits.ts";
 import { isIntercepted } from "../protocols/intercept.ts";
-import { kindOf, speechOf } from "../server/server-kinds.ts";
+import { kindOf, limitsOn, speechOf } from "../server/server-kinds.ts";
 import { Listener } from "../server/listener.ts";
 import { Managed, managedOf } from "./managed.ts";
 
@@ -48,6 +53,11 @@ export function manage(servers: Server | readonly Server[], options?: ManageOpti
   const { clock, onError } = options ?? {};
   const settings = { ...(clock && { clock }), ...(onError && { onError }) };
   const all = checkServers(servers);
+  requireEnforced(
+    limits,
+    new Set(all.flatMap(enforcedLimits)),
+    all.length === 1 ? "this server" : "none of these servers",
+  );
   const custodian = makeCustodian(undefined, { name: "servers", ...(clock && { clock }) });
   const listeners: Listener[] = [];
   try {
@@ -58,6 +68,13 @@ export function manage(servers: Server | readonly Server[], options?: ManageOpti
     throw error;
   }
   return new Managed(listeners, custodian, onDrain);
+}
+
+/** The limits that `manage` enforces on the connections of a server. @throws ArgumentTypeError for what is no server */
+export function enforcedLimits(server: Server): readonly SafetyLimitName[] {
+  const kind = kindOf(server);
+  if (kind === undefined) throw notAServer("server", server);
+  return limitsOn(kind);
 }
 
 function listen(

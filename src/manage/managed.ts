@@ -22,7 +22,7 @@ export interface ManagedDrainOptions {
 }
 
 /** What `manage` grants work in flight where the limits leave it open: inside the 30 s of Kubernetes. */
-export const defaultGrace = 25_000;
+const defaultGrace = 25_000;
 
 const managedKey = Symbol.for("portreeve.managed.v1");
 

@@ -72,6 +72,6 @@ export function judgeHead(lineLength: number, rawHeaders: readonly string[], lim
 }
 
 /** Whether a body of this type is none that `maxRequestBodyLength` is about. */
-export function isExempt(contentType: string): boolean {
+function isExempt(contentType: string): boolean {
   return /^\s*(multipart\/|application\/grpc)/i.test(contentType);
 }

@@ -28,12 +28,12 @@ export class IncomingBody {
     this.#request = request;
     this.#connection = connection;
     this.#begun = this.#progressAt = this.#observedAt = connection.manager.timers.clock.now();
-    const { push } = request;
+    const push = request.push.bind(request);
     // Node hands it each piece of the body, and null at the end.
     request.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
       this.#came(chunk);
       if (this.#received > most) full();
-      return push.call(request, chunk, encoding);
+      return push(chunk, encoding);
     };
   }
 

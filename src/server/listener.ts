@@ -16,7 +16,6 @@ import type { Connection } from "../connection/connection.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
 import type { ConnectionManagerOptions, Supervision } from "../connection/connection-manager.ts";
 import type { Custodian } from "../custodian/custodian.ts";
-import { requireEnforced } from "../limits/enforced.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
 import { interceptEmit } from "../protocols/intercept.ts";
 import type { Interception } from "../protocols/intercept.ts";
@@ -63,7 +62,6 @@ export class Listener {
     this.#custodian = custodian;
     this.manager = new ConnectionManager(options, { looks: protocol.looks, observeOnly });
     const { safetyLimits } = this.manager;
-    requireEnforced(safetyLimits, new Set([...enforcedByListeners, ...protocol.enforces]), protocol.name);
     this.admission = new Admission(safetyLimits, this.manager.plainTimers, {
       admitted: (socket, permit) => this.#connect(socket, permit),
       refused: (socket) => protocol.refuse(socket),

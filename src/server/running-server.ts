@@ -19,7 +19,7 @@ export interface DrainOptions {
   grace?: Duration;
 }
 
-/** Made by `serve` and `serveHttp`. The caller owns it; disposing of it closes it. */
+/** Made by `serve`. The caller owns it; disposing of it closes it. */
 export class RunningServer {
   readonly #listener: Listener;
   readonly #custodian: Custodian;

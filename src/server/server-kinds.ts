@@ -7,13 +7,15 @@ import type { Http2SecureServer, Http2Server } from "node:http2";
 import { Server as HttpsServer } from "node:https";
 import { Server as NetServer } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import type { SafetyLimits } from "../limits/safety-limits.ts";
-import { http1 } from "../protocols/http1/http1.ts";
+import type { SafetyLimitName, SafetyLimits } from "../limits/safety-limits.ts";
+import { enforcedOnForms } from "../protocols/form-data/enforced.ts";
+import { enforcedByHttp1, http1 } from "../protocols/http1/http1.ts";
 import { stricterLimits } from "../protocols/http1/node-settings.ts";
-import { allowsHttp1, http2, negotiated } from "../protocols/http2/http2.ts";
-import { net } from "../protocols/net/net.ts";
+import { allowsHttp1, enforcedByHttp2, http2, negotiated } from "../protocols/http2/http2.ts";
+import { enforcedByNet, net } from "../protocols/net/net.ts";
 import type { Protocol } from "../protocols/protocol.ts";
-import { tls } from "../protocols/tls/tls.ts";
+import { enforcedByTls, tls } from "../protocols/tls/tls.ts";
+import { enforcedByListeners } from "./listener.ts";
 
 export type ServerKind = "net" | "tls" | "http" | "https" | "http2" | "http2-secure";
 
@@ -42,6 +44,24 @@ function http2Classes(): readonly [Class, Class] {
 
 type Class = abstract new () => unknown;
 let classes: [Class, Class] | undefined;
+
+const onHttp1 = [...enforcedByHttp1, ...enforcedOnForms];
+const onHttp2 = [...enforcedByHttp2, ...enforcedOnForms];
+const enforcedAbove: Readonly<Record<ServerKind, readonly SafetyLimitName[]>> = {
+  net: enforcedByNet,
+  tls: enforcedByNet,
+  http: onHttp1,
+  https: onHttp1,
+  http2: onHttp2,
+  "http2-secure": onHttp2,
+};
+
+/** The limits that are enforced on the connections of a kind of server. */
+export function limitsOn(kind: ServerKind): readonly SafetyLimitName[] {
+  const above = enforcedAbove[kind];
+  const isSecure = kind === "tls" || kind === "https" || kind === "http2-secure";
+  return [...enforcedByListeners, ...(isSecure ? enforcedByTls : []), ...above];
+}
 
 /** What a server of a kind speaks. What the program made stricter on the server stays as strict. */
 export function speechOf(server: NetServer, kind: ServerKind, limits: SafetyLimits): Speech {

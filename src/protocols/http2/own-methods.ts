@@ -78,5 +78,5 @@ function pushStream(this: ServerHttp2Stream, ...args: unknown[]): void {
     callback(error, pushed, ...rest);
   };
   if (typeof callback === "function") args[args.length - 1] = heard;
-  Reflect.apply(prototypeOf(this).pushStream, this, args);
+  Reflect.apply(Reflect.get(prototypeOf(this), "pushStream"), this, args);
 }

@@ -42,6 +42,11 @@ export class IncomingBody {
     return this.#complete || this.#request.destroyed || this.#request.readableEnded;
   }
 
+  /** Whether its end has come. */
+  get hasEnded(): boolean {
+    return this.#complete;
+  }
+
   /** Bytes that have come. */
   get received(): number {
     return this.#received;

@@ -85,18 +85,20 @@ export class Exchange implements RequestHost {
     this.cut(reason, closeReasons[reason].limit);
   }
 
-  /** To be called many times a second. */
-  look(now: number, session: SessionSending): void {
-    if (this.#cutFor !== null) return;
+  /** To be called many times a second. @returns whether it was cut */
+  look(now: number, session: SessionSending): boolean {
+    if (this.#cutFor !== null) return false;
     const { body } = this;
     const owed = body?.isAwaited === true;
     if (body !== null) {
       body.observe(now);
       if (owed) this.#hasten(this.deadline);
     }
-    this.#sending ??= new StreamSending(this.stream);
-    const cut: Cut | null = this.#sending.look(session, owed, now, this.connection.manager.safetyLimits);
-    if (cut !== null) this.cut(cut.reason, cut.limit);
+    this.#sending ??= new StreamSending(this.stream, this.connection.manager.safetyLimits);
+    const cut: Cut | null = this.#sending.look(session, owed, now);
+    if (cut === null) return false;
+    this.cut(cut.reason, cut.limit);
+    return true;
   }
 
   /** Ends this stream, and no other: with an answer where nothing was sent yet, else with a reset. */

@@ -98,7 +98,9 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (connection.shouldClose) this.#leave();
     const waiting = this.#waiting;
     const session: SessionSending = { sent, blocked: this.#queued > 0, waiting, streams: this.#open.size };
-    for (const exchange of this.#open.values()) exchange.look(now, session);
+    for (const exchange of this.#open.values()) {
+      if (exchange.look(now, session)) session.waiting = this.#waiting;
+    }
   }
 
   extend(): number | undefined {
@@ -174,8 +176,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const { body } = exchange;
     if (body !== null) {
       this.#control.allow(exchange.bodyProgress());
-      if (!body.complete || byClient)
-        this.#control.allowLate(this.#session?.localSettings.initialWindowSize ?? usualWindow);
+      if (!body.hasEnded) this.#control.allowLate(this.#session?.localSettings.initialWindowSize ?? usualWindow);
     }
     if (byClient) this.#countReset();
     if (error !== null && !isDeparture(error) && !isProtocolError(error) && !hasErrorListener(stream)) {

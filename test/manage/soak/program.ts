@@ -21,24 +21,19 @@ export const draining = gate();
 /** What the program holds until then. */
 export const holding = { count: 0 };
 
+const makers: Readonly<Record<ProtocolName, (pair: KeyPair) => Server>> = {
+  http: () => createHttp(onRequest),
+  https: (pair) => createHttps(pair, onRequest),
+  // Their compatible requests and responses do all that is done here.
+  h2: (pair) => createHttp2Secure(pair, onRequest as never),
+  h2c: () => createHttp2(onRequest as never),
+  net: () => createNet(converse),
+  tls: (pair) => createTls(pair, converse),
+  ws: () => createHttp().on("upgrade", (request, socket) => welcome(request, socket as Socket)),
+};
+
 export function makeServer(protocol: ProtocolName, pair: KeyPair): Server {
-  switch (protocol) {
-    case "http":
-      return createHttp(onRequest);
-    case "https":
-      return createHttps(pair, onRequest);
-    // Their compatible requests and responses do all that is done here.
-    case "h2":
-      return createHttp2Secure(pair, onRequest as never);
-    case "h2c":
-      return createHttp2(onRequest as never);
-    case "net":
-      return createNet(converse);
-    case "tls":
-      return createTls(pair, converse);
-    case "ws":
-      return createHttp().on("upgrade", (request, socket) => welcome(request, socket as Socket));
-  }
+  return makers[protocol](pair);
 }
 
 function onRequest(request: IncomingMessage, response: ServerResponse): void {

@@ -5,8 +5,10 @@ import { connect } from "node:http2";
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import {
   data,
+  frameTypes,
   framesIn,
   goaways,
+  ping,
   preface,
   request,
   reset,
@@ -15,7 +17,7 @@ import {
   windowUpdate,
 } from "../../support/http2-frames.ts";
 import { TcpClient } from "../../support/tcp-client.ts";
-import { staysDeaf } from "./script.ts";
+import { secured, staysDeaf } from "./script.ts";
 import type { GroupName, Script, Visit } from "./script.ts";
 
 const both = ["h2c", "h2"] as const;
@@ -92,6 +94,15 @@ async function handmade({ socket }: Visit): Promise<TcpClient> {
   return client;
 }
 
+function resetStreams(from: number, count: number): Buffer[] {
+  const ids = Array.from({ length: count }, (_, i) => 2 * (from + i) + 3);
+  return ids.flatMap((id) => [request(id), reset(id, cancel)]);
+}
+
+function pingAnswers(client: TcpClient): number {
+  return framesIn(bytesOf(client)).filter(({ type }) => type === frameTypes.ping).length;
+}
+
 /** The last words of the server, and FIN. */
 async function seesGoaway(client: TcpClient, code: number): Promise<void> {
   assert.equal(await client.ended, "FIN");
@@ -146,14 +157,30 @@ const rude: Script[] = [
     play: ({ socket }) => new TcpClient(socket).write(`${"garbage ".repeat(8)}\r\n\r\n`).ended,
   },
   {
-    name: "resets its streams at once",
+    name: "resets each of its streams at once",
     protocols: both,
     reason: "abuse",
     limit: "maxStreamResets",
     play: async (visit) => {
       const client = await handmade(visit);
-      const pairs = Array.from({ length: 300 }, (_, i) => [request(2 * i + 3), reset(2 * i + 3, cancel)]).flat();
-      await seesGoaway(client.write(Buffer.concat(pairs)), 11);
+      // Fewer at a time than may be open, and the next when the server has read them.
+      for (let from = 0; from <= 200; from += 50) {
+        const acknowledged = pingAnswers(client) + 1;
+        client.write(Buffer.concat([...resetStreams(from, 50), ping()]));
+        while (pingAnswers(client) < acknowledged && !client.socket.readableEnded) {
+          await Promise.race([once(client.socket, "data"), client.ended]);
+        }
+      }
+      await seesGoaway(client, 11);
+    },
+  },
+  {
+    name: "opens and resets 3000 streams at once",
+    protocols: both,
+    reason: "abuse",
+    play: async (visit) => {
+      const client = await handmade(visit);
+      await client.write(Buffer.concat(resetStreams(0, 3000))).ended;
     },
   },
   { ...cutStream("makes the handler throw", "patient", "/throw", { status: 500 }), errors: 1 },
@@ -174,7 +201,14 @@ const slow: Script[] = [
     protocols: ["h2"],
     group: "handshake",
     reason: "handshake-timeout",
-    play: ({ socket }) => new TcpClient(socket).ended,
+    raw: true,
+    // However far it comes in time.
+    play: async ({ socket }) => {
+      const client = new TcpClient(secured(socket, "h2"));
+      await client.ended;
+      client.socket.destroy();
+      socket.destroy();
+    },
   },
   cutStream("sends half a body", "reading", "/upload", { status: 408 }, "half"),
   {

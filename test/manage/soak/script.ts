@@ -4,7 +4,7 @@ import { connect as connectTcp } from "node:net";
 import type { Socket } from "node:net";
 import { once } from "node:events";
 import { connect as connectTls } from "node:tls";
-import type { ConnectionOptions } from "node:tls";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
 import type { CloseReason, DrainReport, SafetyLimitName, SafetyLimitsOptions } from "../../../src/index.ts";
 import { kernelIsMute, seenByClient } from "../../support/kernel.ts";
 
@@ -149,14 +149,19 @@ export async function dial(
   await once(tcp, "connect");
   connected(tcp.localPort ?? 0);
   if (raw || !isSecure(protocol)) return [tcp, tcp];
-  const secure = connectTls({
+  const secure = secured(tcp, protocol);
+  await once(secure, "secureConnect");
+  return [secure, tcp];
+}
+
+/** TLS on top of a socket; the handshake has yet to come. */
+export function secured(tcp: Socket, protocol: ProtocolName): TLSSocket {
+  return connectTls({
     socket: tcp,
     rejectUnauthorized: false,
     allowHalfOpen: true,
     ALPNProtocols: [protocol === "h2" ? "h2" : "http/1.1"],
   } as ConnectionOptions);
-  await once(secure, "secureConnect");
-  return [secure, tcp];
 }
 
 /** Reads nothing until the server has given up, and then finds that it was reset. */

@@ -38,7 +38,8 @@ test("3000 requests that are reset at once: GOAWAY(ENHANCE_YOUR_CALM), and the s
   const pairs = Array.from({ length: 3000 }, (_, i) => [request(2 * i + 1), reset(2 * i + 1, 8)]).flat();
   client.write(Buffer.concat(pairs));
   await client.ended;
-  assert.match(goaways(bytesOf(client)).at(-1) ?? "", /code 11$/);
+  // Newer versions of Node end the session first, with INTERNAL_ERROR: so many came in one piece that they were too many at once.
+  assert.match(goaways(bytesOf(client)).at(-1) ?? "", /code (11|2)$/);
   client.end();
   await until(() => web.ends().length === 1);
   assert.match(web.ends()[0] ?? "", /^abuse while/);

@@ -87,13 +87,23 @@ export class Admission {
     return waiters.length;
   }
 
-  #admit(socket: Socket): void {
+  /** A permit for a connection that is being served already, however many there are. */
+  adopt(): Permit {
     this.#served++;
-    const permit = new Permit(() => {
+    return new Permit(() => {
       this.#served--;
       if (this.#served < this.#capacity.maxConcurrent) this.#queue.admitNext();
     });
-    this.#outcome.admitted(socket, permit);
+  }
+
+  /** Decides about nobody any more. @returns those who waited, as they are */
+  letGo(): Socket[] {
+    this.#closed = true;
+    return this.#queue.clear();
+  }
+
+  #admit(socket: Socket): void {
+    this.#outcome.admitted(socket, this.adopt());
   }
 
   #refuse(socket: Socket, cause: RefusalCause): void {

@@ -54,6 +54,7 @@ export class Connection {
   /** Where the plan put the deadline; elsewhere, the program has moved it. */
   #plannedAt: number;
   #deadlineMoved = false;
+  #wasLetGo = false;
   #reason: CloseReason | null = null;
   #limit: SafetyLimitName | null = null;
   /** The phase in which the end came. */
@@ -383,13 +384,27 @@ export class Connection {
     this.speaker?.letGo?.();
     this.speaker = null;
     this.timer.cancel();
+    this.#wasLetGo = true;
     this.#reason = "completed";
     this.#lastPhase = this.#phase;
     this.#phase = "closed";
     for (const port of this.#ports.all()) unmarkPort(port, this);
     this.custodian.release(this);
+    this.#leaveCustodian();
     this.manager.forget(this);
     this.#closed?.resolve("completed");
+  }
+
+  /** Whether the ports were given back to the program. @internal */
+  get wasLetGo(): boolean {
+    return this.#wasLetGo;
+  }
+
+  /** What the program has put under the custodian still ends with the port; nobody else needs it any more. */
+  #leaveCustodian(): void {
+    const { custodian } = this;
+    custodian.parent?.release(custodian);
+    if (custodian.isUsed) this.#ports.input.once("close", () => void custodian.shutdownAll("closed"));
   }
 
   #mark(input: Readable, output: Writable): void {

@@ -32,6 +32,49 @@ export function responseOnSocket(socket: Socket): ServerResponse | undefined {
   return typeof response === "object" && response !== null ? (response as ServerResponse) : undefined;
 }
 
+/** Changes for how many milliseconds a response says that its connection will be kept; where it cannot, it says what it did. */
+export function announceKeepAlive(response: ServerResponse, ms: number): void {
+  const announced = response as unknown as { _keepAliveTimeout?: unknown };
+  if (typeof announced._keepAliveTimeout === "number") announced._keepAliveTimeout = ms;
+}
+
+/** Whether node:http has given a socket up: it was upgraded, or taken over by CONNECT. False where that cannot be known. */
+export function wasUpgraded(socket: Socket): boolean {
+  return (socket as unknown as { parser?: unknown }).parser === null;
+}
+
+/**
+ * The sockets that a server has accepted and that are open. Complete but for those that the program has unreferenced;
+ * compare `countOpen`. Undefined where that cannot be known.
+ */
+export function openSocketsOf(server: object): Socket[] | undefined {
+  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles?: () => unknown[] };
+  if (typeof handles !== "function") return undefined;
+  return handles.call(process).filter((handle): handle is Socket => handle instanceof Socket && isFrom(handle, server));
+}
+
+function isFrom(socket: Socket, server: object): boolean {
+  return (socket as unknown as { _server?: unknown })._server === server;
+}
+
+/** The sockets on which a server of node:http or node:https speaks HTTP/1, and whether a request is being received. */
+export function httpSocketsOf(server: object): Map<Socket, boolean> | undefined {
+  const symbol = Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === "http.server.connections",
+  );
+  const list = symbol === undefined ? undefined : (Reflect.get(server, symbol) as Partial<ConnectionsList> | undefined);
+  if (typeof list?.all !== "function" || typeof list.active !== "function") return undefined;
+  const active = new Set(list.active());
+  const sockets = new Map<Socket, boolean>();
+  for (const parser of list.all()) if (parser.socket instanceof Socket) sockets.set(parser.socket, active.has(parser));
+  return sockets;
+}
+
+interface ConnectionsList {
+  all(): { socket?: unknown }[];
+  active(): { socket?: unknown }[];
+}
+
 /** Whether a server has ever listened; false where that cannot be known. */
 export function hasListened(server: object): boolean {
   const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === "async_id_symbol");

@@ -13,13 +13,16 @@ import { defineChannel } from "../core/channels.ts";
 import { Admission } from "../admission/admission.ts";
 import type { Permit } from "../admission/permit.ts";
 import type { Connection } from "../connection/connection.ts";
+import { connectionOfPort } from "../connection/lookup.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
 import type { ConnectionManagerOptions, Supervision } from "../connection/connection-manager.ts";
 import type { Custodian } from "../custodian/custodian.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
+import { rawSocketOf } from "../core/node-internals.ts";
 import { interceptEmit } from "../protocols/intercept.ts";
 import type { Interception } from "../protocols/intercept.ts";
-import type { Protocol } from "../protocols/protocol.ts";
+import type { Adopt, Protocol } from "../protocols/protocol.ts";
+import { openSockets } from "./open-sockets.ts";
 
 const abandonedChannel = defineChannel<{ connection: Connection }>("portreeve.work.abandoned");
 
@@ -49,6 +52,7 @@ export class Listener {
   readonly protocol: Protocol;
   readonly #custodian: Custodian;
   readonly #connections: Interception;
+  #detached = false;
 
   constructor(
     server: Server,
@@ -67,10 +71,16 @@ export class Listener {
       refused: (socket) => protocol.refuse(socket),
     });
     this.#connections = interceptEmit(server, "connection", (socket) => this.#accept(socket as Socket));
+    if (protocol.adoption === undefined) return;
+    protocol.findMore?.((socket) => this.#adopt(socket, protocol.adoption?.()));
+    const adopt = protocol.adoption();
+    for (const socket of openSockets(server)) this.#adopt(socket, adopt);
   }
 
   /** Gives the server its own events back. */
   detach(): void {
+    if (this.#detached) return;
+    this.#detached = true;
     this.#connections.restore();
     this.protocol.detach?.();
   }
@@ -78,7 +88,14 @@ export class Listener {
   /** Gives the sockets back, too: from now on they are the program's alone. */
   letGo(): void {
     this.detach();
-    for (const connection of this.manager.connections) connection.letGo();
+    for (const connection of this.manager.connections) {
+      (connection.raw ?? connection.input).off("error", ignore);
+      connection.letGo();
+    }
+    for (const socket of this.admission.letGo()) {
+      socket.off("error", ignore);
+      this.#connections.pass(socket);
+    }
   }
 
   #accept(socket: Socket): void {
@@ -98,10 +115,32 @@ export class Listener {
     void this.#release(connection, permit, work);
   }
 
+  /** Takes over a socket that the server's own listeners have had since before we came. */
+  #adopt(socket: Socket, adopt: Adopt | undefined): void {
+    const raw = rawSocketOf(socket) ?? socket;
+    const known = connectionOfPort(raw);
+    if (raw.destroyed || this.#custodian.isShutDown || known?.closeReason != null) return;
+    // It was taken for something else as long as only the socket below it was known.
+    known?.letGo();
+    raw.off("error", ignore).on("error", ignore);
+    // How long it has waited for what it waits for, nobody knows.
+    const connection = this.manager.open(Infinity, raw, raw, this.#custodian.child(), false);
+    if (adopt?.(connection, socket) !== true) {
+      raw.off("error", ignore);
+      connection.letGo();
+      return;
+    }
+    void this.#release(connection, this.admission.adopt(), undefined);
+  }
+
   async #release(connection: Connection, permit: Permit, work: Promise<void> | undefined): Promise<void> {
     let working = work !== undefined;
     const worked = work?.finally(() => (working = false));
     await connection.closed;
+    if (connection.wasLetGo) {
+      permit.release();
+      return;
+    }
     const { custodian } = connection;
     const closers = custodian.shutdownAll();
     // A custodian that has ended leaves its parent.

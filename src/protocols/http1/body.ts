@@ -37,6 +37,11 @@ export class IncomingBody {
     return this.#complete || this.#request.destroyed;
   }
 
+  /** Nobody counts any more. */
+  letGo(): void {
+    delete (this.#request as Partial<IncomingMessage>).push;
+  }
+
   /** When the last of it came. */
   get progressAt(): number {
     return this.#progressAt;

@@ -137,7 +137,8 @@ export function custodianOf(value: object): Custodian {
   return owner;
 }
 
-function findRequest(value: unknown): ManagedRequest | undefined {
+/** As `requestOf`, and undefined for what belongs to no server under a manager. @internal */
+export function findRequest(value: unknown): ManagedRequest | undefined {
   if (typeof value !== "object" || value === null) {
     throw new ArgumentTypeError("value", "a request, a response, a stream or a socket", value);
   }

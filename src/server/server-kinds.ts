@@ -7,6 +7,7 @@ import { Server as HttpsServer } from "node:https";
 import { Server as NetServer } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { SafetyLimitName, SafetyLimits } from "../limits/safety-limits.ts";
+import { enforcedOnForms } from "../protocols/form-data/enforced.ts";
 import { enforcedByHttp1, http1 } from "../protocols/http1/http1.ts";
 import { stricterLimits } from "../protocols/http1/node-settings.ts";
 import { enforcedByNet, net } from "../protocols/net/net.ts";
@@ -44,7 +45,7 @@ let classes: [Class, Class] | undefined;
 
 /** The limits that are enforced on the connections of a kind of server. */
 export function limitsOn(kind: ServerKind): readonly SafetyLimitName[] {
-  const above = kind === "net" || kind === "tls" ? enforcedByNet : enforcedByHttp1;
+  const above = kind === "net" || kind === "tls" ? enforcedByNet : [...enforcedByHttp1, ...enforcedOnForms];
   const isSecure = kind === "tls" || kind === "https" || kind === "http2-secure";
   return [...enforcedByListeners, ...(isSecure ? enforcedByTls : []), ...above];
 }

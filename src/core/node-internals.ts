@@ -1,6 +1,6 @@
 /**
  * The one place where private properties of Node are read. Each is guarded: where it is missing, the answer is the one
- * that says least, and the caller has a way to go on.
+ * that says least, and the caller has a way to go on. `node-self-test.ts` tries them all, and says what is worse without.
  */
 import type { ServerResponse } from "node:http";
 import { Socket } from "node:net";
@@ -10,8 +10,13 @@ import { Socket } from "node:net";
  * missing, 0: progress is seen write by write.
  */
 export function handleQueue(socket: object): number {
+  return knownHandleQueue(socket) ?? 0;
+}
+
+/** As `handleQueue`, but undefined where it is missing. */
+export function knownHandleQueue(socket: object): number | undefined {
   const queued = (socket as { _handle?: { writeQueueSize?: unknown } | null })._handle?.writeQueueSize;
-  return typeof queued === "number" ? queued : 0;
+  return typeof queued === "number" ? queued : undefined;
 }
 
 /** From a TLS socket to the socket below it. */
@@ -77,7 +82,12 @@ interface ConnectionsList {
 
 /** Whether a server has ever listened; false where that cannot be known. */
 export function hasListened(server: object): boolean {
+  return (asyncId(server) ?? -1) > 0;
+}
+
+/** The number under which Node follows a server that has listened; negative before, undefined where it is missing. */
+export function asyncId(server: object): number | undefined {
   const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === "async_id_symbol");
-  const id: unknown = symbol === undefined ? -1 : Reflect.get(server, symbol);
-  return typeof id === "number" && id > 0;
+  const id: unknown = symbol === undefined ? undefined : Reflect.get(server, symbol);
+  return typeof id === "number" ? id : undefined;
 }

@@ -37,9 +37,9 @@ export const enforcedByHttp1: readonly SafetyLimitName[] = [
 /** Speaks HTTP/1.1 on the sockets of `server`, with the program's own listeners. */
 export function http1(server: Server & HttpSettings, limits: SafetyLimits): Protocol {
   const settings = new ServerSettings(server, limits);
-  let meet: (socket: Socket) => void = () => {};
+  let meet: ((socket: Socket) => void) | undefined;
   const connectionOn = ({ socket }: IncomingMessage): Connection | undefined => {
-    if (connectionOfPort(socket) === undefined) meet(socket);
+    if (connectionOfPort(socket) === undefined) meet?.(socket);
     return connectionOfPort(socket);
   };
   const interceptions = [

@@ -22,7 +22,7 @@ export const enforcedByTls: readonly SafetyLimitName[] = ["handshakeTimeout"];
 /** Speaks TLS on the connections of `server`, and `above` on what comes out of it. */
 export function tls(server: Server, above: Protocol): Protocol {
   const handshakes = new Handshakes();
-  let meet: (socket: Socket) => void = () => {};
+  let meet: ((socket: Socket) => void) | undefined;
   const secured = interceptEmit(server, "secureConnection", (socket) => {
     const secure = socket as TLSSocket;
     const handshake = handshakes.take(secure);
@@ -30,7 +30,7 @@ export function tls(server: Server, above: Protocol): Protocol {
     else if (connectionOfPort(rawSocketOf(secure))?.closeReason != null) secure.destroy();
     else {
       // Its handshake had begun before we came.
-      meet(secure);
+      meet?.(secure);
       secured.pass(secure);
     }
   });

@@ -35,6 +35,8 @@ const spareChannel = defineChannel<{ connection: Connection; reason: CloseReason
 );
 
 let lastId = 0;
+/** Those whose ports were given back to the program. */
+const letGo = new WeakSet<Connection>();
 
 /** Made by `newConnection` only. It lasts until its timer fires, it is killed, its custodian is shut down or both ports close. */
 export class Connection {
@@ -51,10 +53,8 @@ export class Connection {
   #shouldClose: boolean;
   #phase: Phase = "idle";
   #deadline: PlannedDeadline = plan.request;
-  /** Where the plan put the deadline; elsewhere, the program has moved it. */
+  /** Where the plan put the deadline; NaN where the program has moved it. */
   #plannedAt: number;
-  #deadlineMoved = false;
-  #wasLetGo = false;
   #reason: CloseReason | null = null;
   #limit: SafetyLimitName | null = null;
   /** The phase in which the end came. */
@@ -186,19 +186,19 @@ export class Connection {
 
   /** Moves the deadline by `ms`, which may be negative. Racket entry: `adjust-connection-timeout!`. @returns whether it was still open */
   adjustTimeout(ms: Duration): boolean {
-    this.#deadlineMoved = true;
+    this.#plannedAt = Number.NaN;
     return this.timer.increment(ms);
   }
 
   /** The deadline becomes now + `ms`. Racket entry: `reset-connection-timeout!`. @returns whether it was still open */
   resetTimeout(ms: Duration): boolean {
-    this.#deadlineMoved = true;
+    this.#plannedAt = Number.NaN;
     return this.timer.reset(ms);
   }
 
   /** Whether the program has moved the deadline since the plan set it. @internal */
   get deadlineMoved(): boolean {
-    return this.#deadlineMoved;
+    return Number.isNaN(this.#plannedAt);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -210,7 +210,6 @@ export class Connection {
   enter(phase: Phase, deadline?: PlannedDeadline): void {
     if (this.#reason !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
-    this.#deadlineMoved = false;
     this.timer.reset(plannedTimeout(deadline, this.manager.safetyLimits));
     this.#plannedAt = this.timer.deadline;
     if (phase === "idle") this.#endIfSoon();
@@ -384,7 +383,7 @@ export class Connection {
     this.speaker?.letGo?.();
     this.speaker = null;
     this.timer.cancel();
-    this.#wasLetGo = true;
+    letGo.add(this);
     this.#reason = "completed";
     this.#lastPhase = this.#phase;
     this.#phase = "closed";
@@ -397,7 +396,7 @@ export class Connection {
 
   /** Whether the ports were given back to the program. @internal */
   get wasLetGo(): boolean {
-    return this.#wasLetGo;
+    return letGo.has(this);
   }
 
   /** What the program has put under the custodian still ends with the port; nobody else needs it any more. */

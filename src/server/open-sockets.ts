@@ -11,7 +11,8 @@ import { warn } from "../core/report.ts";
  */
 export function openSockets(server: Server): readonly Socket[] {
   if (!server.listening) return [];
-  const found = openSocketsOf(server) ?? [];
+  // Those that are being destroyed are counted no more.
+  const found = (openSocketsOf(server) ?? []).filter(({ destroyed }) => !destroyed);
   // The count is taken now, and told later.
   server.getConnections((error, count) => {
     if (error !== null || count === found.length) return;

@@ -234,6 +234,21 @@ for (const kind of kinds) {
   });
 }
 
+test("sockets that are going when a server is put under a manager are nobody's, and no warning is given", async (t) => {
+  const warnings: Error[] = [];
+  const hear = (warning: Error): void => void warnings.push(warning);
+  process.on("warning", hear);
+  t.after(() => void process.off("warning", hear));
+  const living = await startServer(t, "net");
+  await fill(living, "net");
+  living.accepted[0]?.destroy();
+  const managed = manage(living.server);
+  assert.equal(managed.connections.size, 3);
+  await settle();
+  assert.deepEqual(warnings, []);
+  await managed.close();
+});
+
 test("where Node does not tell which sockets a server has, they are owned from their next request on, and a warning counts them", async (t) => {
   const handles = Object.getOwnPropertyDescriptor(process, "_getActiveHandles");
   const warned = once(process, "warning") as Promise<[Error]>;

@@ -11,6 +11,7 @@ import type { TimerManager } from "../timers/timer-manager.ts";
 import { descriptorLimit, fitCapacity } from "./descriptors.ts";
 import type { Capacity } from "./descriptors.ts";
 import { Permit } from "./permit.ts";
+import type { PermitIssuer } from "./permit.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
 export type RefusalCause = "queue-full" | "wait-timeout" | "draining";
@@ -24,7 +25,7 @@ export interface AdmissionOutcome {
   refused(socket: Socket): void;
 }
 
-export class Admission {
+export class Admission implements PermitIssuer {
   readonly #capacity: Capacity;
   readonly #limits: SafetyLimits;
   readonly #outcome: AdmissionOutcome;
@@ -90,16 +91,19 @@ export class Admission {
   /** A permit for a connection that is being served already, however many there are. */
   adopt(): Permit {
     this.#served++;
-    return new Permit(() => {
-      this.#served--;
-      if (this.#served < this.#capacity.maxConcurrent) this.#queue.admitNext();
-    });
+    return new Permit(this);
   }
 
   /** Decides about nobody any more. @returns those who waited, as they are */
   letGo(): Socket[] {
     this.#closed = true;
     return this.#queue.clear();
+  }
+
+  /** A permit comes back. */
+  takeBack(): void {
+    this.#served--;
+    if (this.#served < this.#capacity.maxConcurrent) this.#queue.admitNext();
   }
 
   #admit(socket: Socket): void {

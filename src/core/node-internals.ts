@@ -64,10 +64,7 @@ function isFrom(socket: Socket, server: object): boolean {
 
 /** The sockets on which a server of node:http or node:https speaks HTTP/1, and whether a request is being received. */
 export function httpSocketsOf(server: object): Map<Socket, boolean> | undefined {
-  const symbol = Object.getOwnPropertySymbols(server).find(
-    ({ description }) => description === "http.server.connections",
-  );
-  const list = symbol === undefined ? undefined : (Reflect.get(server, symbol) as Partial<ConnectionsList> | undefined);
+  const list = bySymbol(server, "http.server.connections") as Partial<ConnectionsList> | undefined;
   if (typeof list?.all !== "function" || typeof list.active !== "function") return undefined;
   const active = new Set(list.active());
   const sockets = new Map<Socket, boolean>();
@@ -80,6 +77,31 @@ interface ConnectionsList {
   active(): { socket?: unknown }[];
 }
 
+/** The settings that an HTTP/2 server was given; undefined where they cannot be read. */
+export function http2Settings(server: object): { readonly maxConcurrentStreams?: number } | undefined {
+  const settings = (bySymbol(server, "options") as { settings?: unknown } | undefined)?.settings;
+  return typeof settings === "object" && settings !== null ? settings : undefined;
+}
+
+/** All bytes that a program has written to a stream of HTTP/2; undefined where they are not counted. */
+export function streamBytesWritten(stream: object): number | undefined {
+  const written = (bySymbol(stream, "kHandle") as { bytesWritten?: unknown } | undefined)?.bytesWritten;
+  return typeof written === "number" ? written : undefined;
+}
+
+/** What hangs on an object under a symbol that Node keeps to itself. */
+function bySymbol(object: object, description: string): unknown {
+  let symbol = symbols.get(description);
+  if (symbol === undefined || !(symbol in object)) {
+    symbol = Object.getOwnPropertySymbols(object).find((own) => own.description === description);
+    if (symbol === undefined) return undefined;
+    symbols.set(description, symbol);
+  }
+  return Reflect.get(object, symbol);
+}
+
+const symbols: Map<string, symbol> = new Map();
+
 /** Whether a server has ever listened; false where that cannot be known. */
 export function hasListened(server: object): boolean {
   return (asyncId(server) ?? -1) > 0;
@@ -87,7 +109,6 @@ export function hasListened(server: object): boolean {
 
 /** The number under which Node follows a server that has listened; negative before, undefined where it is missing. */
 export function asyncId(server: object): number | undefined {
-  const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === "async_id_symbol");
-  const id: unknown = symbol === undefined ? undefined : Reflect.get(server, symbol);
+  const id: unknown = bySymbol(server, "async_id_symbol");
   return typeof id === "number" ? id : undefined;
 }

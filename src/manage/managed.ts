@@ -43,6 +43,8 @@ export class Managed {
   #detached = false;
   #drained: Promise<DrainReport> | null = null;
   #closed: Promise<void> | null = null;
+  /** Ends the delay of a drain before its time. */
+  #endDelay: (() => void) | null = null;
 
   /** @internal */
   constructor(
@@ -123,6 +125,7 @@ export class Managed {
     this.#ready = false;
     this.#stopListening();
     for (const { admission } of this.#listeners) admission.close();
+    this.#endDelay?.();
     cutAll(this.connections, "server-closed");
     await Promise.all(Array.from(this.connections, ({ closed }) => closed));
     this.#end();
@@ -137,7 +140,11 @@ export class Managed {
   #passes(delay: number): Promise<void> {
     const { plainTimers } = this.#listeners[0]?.manager ?? {};
     return new Promise((resolve) => {
-      plainTimers?.start(delay, () => resolve());
+      const timer = plainTimers?.start(delay, () => resolve());
+      this.#endDelay = () => {
+        timer?.cancel();
+        resolve();
+      };
     });
   }
 

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { ServerResponse } from "node:http";
-import { Socket } from "node:net";
+import { Server, ServerResponse, createServer } from "node:http";
+import { Server as NetServer, Socket } from "node:net";
 import { test } from "node:test";
 import { TLSSocket } from "node:tls";
 import { missingInternals } from "../../src/core/node-self-test.ts";
 import { compiledRoot } from "../support/paths.ts";
 
 /** Makes a property of a prototype look as if Node did not have it. @returns how to undo it */
-function hide(prototype: object, property: string, value: unknown): () => void {
+function hide(prototype: object, property: string | symbol, value: unknown): () => void {
   const before = Object.getOwnPropertyDescriptor(prototype, property);
   Object.defineProperty(prototype, property, { configurable: true, get: () => value, set() {} });
   return () => {
@@ -25,11 +25,14 @@ function handlePrototype(): object {
   return Object.getPrototypeOf(handle) as object;
 }
 
-function hideSymbol(description: string): () => void {
-  const { getOwnPropertySymbols } = Object;
-  Object.getOwnPropertySymbols = (value: object) =>
-    getOwnPropertySymbols(value).filter((symbol) => symbol.description !== description);
-  return () => (Object.getOwnPropertySymbols = getOwnPropertySymbols);
+/** Hides what servers have under a symbol that Node keeps to itself. */
+function hideOnServers(description: string, prototype: object = Server.prototype): () => void {
+  const server = createServer();
+  server.emit("listening");
+  const symbol = Object.getOwnPropertySymbols(server).find((own) => own.description === description);
+  server.close();
+  assert.ok(symbol);
+  return hide(prototype, symbol, undefined);
 }
 
 const hidden: Readonly<Record<string, () => () => unknown>> = {
@@ -40,8 +43,8 @@ const hidden: Readonly<Record<string, () => () => unknown>> = {
   "response._keepAliveTimeout": () => hide(ServerResponse.prototype, "_keepAliveTimeout", undefined),
   "socket.parser": () => hide(Socket.prototype, "parser", undefined),
   "process._getActiveHandles and socket._server": () => hide(process, "_getActiveHandles", undefined),
-  "the connections of an http.Server": () => hideSymbol("http.server.connections"),
-  "the asynchronous id of a server": () => hideSymbol("async_id_symbol"),
+  "the connections of an http.Server": () => hideOnServers("http.server.connections"),
+  "the asynchronous id of a server": () => hideOnServers("async_id_symbol", NetServer.prototype),
 };
 
 test("this Node has every private property that is read", () => {

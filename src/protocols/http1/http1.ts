@@ -2,7 +2,8 @@
  * HTTP/1.1 on a server of node:http: which phase a connection is in, and what a client is told when it ends. The README
  * beside this file has the flow in steps.
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { IncomingMessage } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { Server as TlsServer, TLSSocket } from "node:tls";
 import { httpSocketsOf, responseOnSocket, wasUpgraded } from "../../core/node-internals.ts";
@@ -104,7 +105,9 @@ type ConnectionOn = (request: IncomingMessage) => Connection | undefined;
 function takeRequests(server: Server, event: string, connectionOn: ConnectionOn): Interception {
   const requests = interceptEmit(server, event, (...args) => {
     const [request, response] = args as [IncomingMessage, ServerResponse];
-    const connection = connectionOn(request);
+    // On a server that speaks HTTP/2 as well, those of HTTP/2 come by here, too.
+    const isOurs = request instanceof IncomingMessage;
+    const connection = isOurs ? connectionOn(request) : connectionOfPort((request as IncomingMessage).socket);
     const speaker = connection?.speaker;
     if (speaker instanceof Http1Speaker && !speaker.begin(request, response)) return;
     passOrEnd(requests, args, connection);
@@ -127,7 +130,7 @@ function leaveHttp(connection: Connection, request: IncomingMessage): void {
   connection.speaker?.letGo?.();
   // While an earlier request is being answered, what is written first says nothing about this one.
   if (responseOnSocket(request.socket) !== undefined) adoptUpgraded(connection);
-  else upgrade(connection, request, (reason) => errorAnswer(closeReasons[reason].httpStatus, undefined, "reading"));
+  else upgrade(connection, request, (reason) => errorAnswer(closeReasons[reason].httpStatus, null, "reading"));
 }
 
 /** A listener of the program that throws ends its own connection only. */

@@ -53,7 +53,7 @@ export function tls(server: Server, above: Protocol): Protocol {
       const work = new Promise<void>((resolve) => {
         void connection.closed.then(() => resolve());
         shakeHands(connection, socket, (secure) => {
-          connection.enter("idle", plan.request);
+          if (above.shakesHands !== true) connection.enter("idle", plan.request);
           resolve(above.speak(connection, secure, () => secured.pass(secure)));
         });
       });
@@ -64,7 +64,7 @@ export function tls(server: Server, above: Protocol): Protocol {
       adoption: () =>
         adoption(server, above.adoption?.(), (connection, socket) =>
           shakeHands(connection, socket, (secure) => {
-            connection.enter("idle", plan.request);
+            if (above.shakesHands !== true) connection.enter("idle", plan.request);
             void above.speak(connection, secure, () => secured.pass(secure));
           }),
         ),

@@ -118,9 +118,12 @@ test("a server's own `timeout` goes on as the program set it", async (t) => {
 });
 
 test("a requestTimeout of the program goes on; at its default of 5 min it is off", async (t) => {
-  const http = createServer({ connectionsCheckingInterval: 30, requestTimeout: 100, headersTimeout: 100 }, (request) => {
-    request.on("error", () => {}).resume();
-  });
+  const http = createServer(
+    { connectionsCheckingInterval: 30, requestTimeout: 100, headersTimeout: 100 },
+    (request) => {
+      request.on("error", () => {}).resume();
+    },
+  );
   const managed = manage(http);
   await once(http.listen(0, "127.0.0.1"), "listening");
   t.after(() => managed.close());

@@ -124,7 +124,12 @@ for (const protocol of webProtocols) {
     await isReset(scene, client, "response-stalled by responseSendTimeout while sending");
   });
 
-  for (const type of ["text/event-stream", "text/event-stream; charset=utf-8", "application/grpc", "application/grpc+proto"]) {
+  for (const type of [
+    "text/event-stream",
+    "text/event-stream; charset=utf-8",
+    "application/grpc",
+    "application/grpc+proto",
+  ]) {
     test(`${protocol}: responseSendTimeout: ${type} may be silent, and is answered to its end`, async (t) => {
       let response: ServerResponse | undefined;
       const handler: RequestListener = (_request, answer) => {
@@ -167,7 +172,10 @@ for (const protocol of webProtocols) {
     test(`${protocol}: minReceiveRate of 240 B/s: a body that comes with ${pace} B/s ${lives ? "lives" : "gets 408"}`, async (t) => {
       const length = 60 * pace;
       const handler: RequestListener = (request, response) => {
-        request.on("error", () => {}).resume().on("end", () => response.end("whole"));
+        request
+          .on("error", () => {})
+          .resume()
+          .on("end", () => response.end("whole"));
       };
       const scene = await startScene(t, protocol, handler, { requestReadTimeout: "1h", responseTimeout: "2s" });
       const client = await scene.dial();

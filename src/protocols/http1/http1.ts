@@ -106,7 +106,7 @@ function leaveHttp(connection: Connection, request: IncomingMessage): void {
   connection.speaker?.letGo?.();
   // While an earlier request is being answered, what is written first says nothing about this one.
   if (responseOnSocket(request.socket) !== undefined) adoptUpgraded(connection);
-  else upgrade(connection, request, (reason) => errorAnswer(closeReasons[reason].httpStatus, undefined, "reading"));
+  else upgrade(connection, request, (reason) => errorAnswer(closeReasons[reason].httpStatus, null, "reading"));
 }
 
 /** A listener of the program that throws ends its own connection only. */

@@ -164,6 +164,11 @@ function endUnparsed(connection: Connection, error: NodeJS.ErrnoException): void
     connection.end("client-ended");
     return;
   }
+  // The program's own requestTimeout.
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    connection.end("read-timeout");
+    return;
+  }
   const { speaker } = connection;
   if (speaker instanceof Http1Speaker) {
     // The parser may refuse a request before we had a look at it.

@@ -20,6 +20,7 @@ async function dial(stage: Stage): Promise<Session> {
   const session = connect(`${isSecure(stage.protocol) ? "https" : "http"}://127.0.0.1:${stage.port}`, {
     rejectUnauthorized: false,
   });
+  stage.after(() => session.destroy());
   const goaways: Session["goaways"] = [];
   session.on("error", () => {}).on("goaway", (code, last) => goaways.push({ code, last }));
   const closed = new Promise((resolve) => session.once("close", resolve));

@@ -4,14 +4,12 @@
  */
 import { describe, test } from "node:test";
 import { http1Rows } from "./http1-rows.ts";
+import { http2Rows } from "./http2-rows.ts";
 import { socketRows } from "./socket-rows.ts";
 import { Stage } from "./stage.ts";
 import { websocketRows } from "./websocket-rows.ts";
 
-const rows = [...http1Rows, ...socketRows, ...websocketRows].map((row) => ({
-  ...row,
-  on: row.on.filter((p) => !/h2/.test(p)),
-}));
+const rows = [...http1Rows, ...http2Rows, ...socketRows, ...websocketRows];
 
 describe("draining", { concurrency: 8 }, () => {
   for (const row of rows) {

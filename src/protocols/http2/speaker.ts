@@ -4,7 +4,7 @@
  */
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { handleQueue } from "../../core/node-internals.ts";
+import { handleQueue, isSessionDead } from "../../core/node-internals.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
@@ -92,6 +92,10 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     for (const exchange of this.#open.values()) this.#control.allow(exchange.bodyProgress());
     if (this.#control.judges && !this.#control.look((connection.input as Socket).bytesRead, sent, now)) {
       this.#abused("maxControlFrames");
+      return;
+    }
+    if (!this.#session.closed && isSessionDead(this.#session)) {
+      connection.end("protocol-error");
       return;
     }
     if (this.#open.size === 0) return;

@@ -26,7 +26,12 @@ const large = (bytes: number) => (stream: ServerHttp2Stream) => {
 
 for (const kind of kinds) {
   test(`${kind}: a client that closes the window of one stream has that stream reset, and the others live`, async (t) => {
-    const web = await startWeb(t, kind, large(1_000_000), { limits: { responseSendTimeout: "4s", minSendRate: 0 } });
+    const web = await startWeb(
+      t,
+      kind,
+      (stream, headers) => large(headers[":path"] === "/larger" ? 3_000_000 : 1_000_000)(stream),
+      { limits: { responseSendTimeout: "4s", minSendRate: 0 } },
+    );
     const client = await web.client();
     client.setLocalWindowSize(10_000_000);
     const stalled = client.request({ ":path": "/" });
@@ -36,8 +41,8 @@ for (const kind of kinds) {
     await settle();
     await web.pass(3500);
     assert.deepEqual(web.cuts(), []);
-    const other = ask(client);
-    assert.equal((await other.answered).body.length, 1_000_000);
+    const other = ask(client, { ":path": "/larger" });
+    assert.equal((await other.answered).body.length, 3_000_000);
     await web.pass(250);
     await web.pass(4500);
     assert.deepEqual(web.cuts(), ["send-timeout by responseSendTimeout"]);

@@ -52,7 +52,8 @@ export class Http1Speaker implements Speaker, RequestHost {
   constructor(connection: Connection, settings: ServerSettings) {
     this.connection = connection;
     this.#settings = settings;
-    this.#receivedAtIdle = connection.bytesReceived;
+    // What came through a handshake is of the first request.
+    this.#receivedAtIdle = connection.raw === null ? connection.bytesReceived : 0;
   }
 
   get waitsForClient(): boolean {
@@ -91,7 +92,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const { phase } = connection;
     if (phase === "idle") {
-      if (connection.bytesReceived === this.#receivedAtIdle) return;
+      if (this.#received === this.#receivedAtIdle) return;
       // The first request has been timed since the connection was made.
       connection.enter("reading", this.#requests === 0 ? undefined : plan.request);
       return;
@@ -196,6 +197,12 @@ export class Http1Speaker implements Speaker, RequestHost {
     return ms === 0;
   }
 
+  /** Bytes received, above TLS. */
+  get #received(): number {
+    const { connection } = this;
+    return connection.raw === null ? connection.bytesReceived : (connection.input as Socket).bytesRead;
+  }
+
   /** The response in turn has been sent. */
   #answered(): void {
     this.#open.shift();
@@ -208,7 +215,7 @@ export class Http1Speaker implements Speaker, RequestHost {
       return;
     }
     this.#body = null;
-    this.#receivedAtIdle = connection.bytesReceived;
+    this.#receivedAtIdle = this.#received;
     if (connection.shouldClose) connection.finish();
     else connection.enter("idle", plan.idle);
   }

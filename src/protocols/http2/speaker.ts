@@ -23,6 +23,7 @@ import { ControlFrames, allowances } from "./control-frames.ts";
 import { Exchange, http2Code } from "./exchange.ts";
 import { freeSession, freeStream, hasErrorListener, watchSession, watchStream } from "./own-methods.ts";
 import type { Http2Watcher } from "./own-methods.ts";
+import { waitingIn } from "./sending.ts";
 import type { SessionSending } from "./sending.ts";
 
 /** What a stream of a client may have on its way when nobody waits for it any more, where the settings do not say. */
@@ -325,7 +326,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   /** Bytes that wait in the streams. */
   get #waiting(): number {
     let bytes = 0;
-    for (const { stream } of this.#open.values()) bytes += stream.bufferSize;
+    for (const { stream } of this.#open.values()) bytes += waitingIn(stream);
     return bytes;
   }
 

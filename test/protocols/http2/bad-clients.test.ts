@@ -86,7 +86,7 @@ for (const [name, bytes] of Object.entries(misdeeds)) {
       await until(() => web.managed.connections.size === 1 || web.ends().length === 1);
       await web.pass(250);
       client.socket.resetAndDestroy();
-      await until(() => web.ends().length === 1);
+      while (web.ends().length === 0) await web.pass(250);
       assert.doesNotMatch(web.ends()[0] ?? "", /internal-error/);
       assert.deepEqual(web.errors, []);
       assert.equal((await ask(await web.client()).answered).body, "firstlast");
@@ -117,10 +117,10 @@ test("whatever bytes come after the preface, the server goes on serving", async 
       bad.write(Buffer.concat([begun, ...pieces]));
       await web.pass(250);
       bad.socket.resetAndDestroy();
-      await until(() => web.ends().length > ends);
+      while (web.ends().length === ends) await web.pass(250);
       assert.equal((await ask(client).answered).body, "firstlast");
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
   assert.deepEqual(web.errors, []);
 });
@@ -141,7 +141,7 @@ test("what a client cannot speak is a protocol error, and it is told", async (t)
 test("a client that goes away has ended or reset, and the request's signal aborts", async (t) => {
   const signals: AbortSignal[] = [];
   const web = await startWeb(t, "h2c", (stream) => signals.push(requestOf(stream).signal));
-  for (const leave of ["destroy", "resetAndDestroy"] as const) {
+  for (const leave of ["end", "resetAndDestroy"] as const) {
     const client = await web.raw();
     client.write(Buffer.concat([begun, request(1)]));
     const number = signals.length + 1;

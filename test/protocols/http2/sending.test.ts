@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect as connectHttp2 } from "node:http2";
 import type { ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { test } from "node:test";
@@ -37,6 +36,7 @@ for (const kind of kinds) {
     const stalled = client.request({ ":path": "/" });
     stalled.on("error", () => {});
     stalled.pause();
+    const closed = once(stalled, "close");
     await once(stalled, "response");
     await settle();
     await web.pass(3500);
@@ -47,7 +47,7 @@ for (const kind of kinds) {
     await web.pass(4500);
     assert.deepEqual(web.cuts(), ["send-timeout by responseSendTimeout"]);
     stalled.resume();
-    await once(stalled, "close");
+    await closed;
     assert.equal(stalled.rstCode, 8, "CANCEL");
     assert.equal((await ask(client).answered).status, 200);
     assert.equal(web.connection().closeReason, null);
@@ -99,19 +99,9 @@ for (const kind of kinds) {
       await once(secure, "secureConnect");
       socket = secure;
     }
-    const client = connectHttp2("http://x", {
-      createConnection: () => socket,
-      settings: { initialWindowSize: 100_000_000 },
-    });
-    client.on("error", () => {});
-    t.after(() => client.destroy());
-    await once(client, "connect");
-    client.setLocalWindowSize(100_000_000);
-    const stream = client.request({ ":path": "/" });
-    stream.on("error", () => {});
-    await once(stream, "response");
-    tcp.socket.pause();
-    if (socket !== tcp.socket) socket.pause();
+    const greeting = [preface, settings({ 4: 100_000_000 }), windowUpdate(0, 100_000_000), settingsAck, request(1)];
+    socket.write(Buffer.concat(greeting));
+    await until(() => web.managed.connections.size === 1 && web.connection().phase === "handling");
     const connection = web.connection();
     const raw = (connection.rawOutput ?? connection.output) as Socket;
     await until(() => handleQueue(raw) > 0);

@@ -92,6 +92,7 @@ for (const kind of kinds) {
     const web = await startWeb(t, kind, large(20_000_000), { limits: { responseSendTimeout: "3s" } });
     const tcp = await connectTo(t, web.port);
     tcp.socket.removeAllListeners("data");
+    tcp.socket.pause();
     let socket: Socket = tcp.socket;
     if (kind === "h2") {
       const secure = connectTls({ socket: tcp.socket, ALPNProtocols: ["h2"], rejectUnauthorized: false });

@@ -90,6 +90,16 @@ export function streamBytesWritten(stream: object): number | undefined {
   return typeof written === "number" ? written : undefined;
 }
 
+/**
+ * Whether nghttp2 has ended an HTTP/2 session by itself, after a fault of the client: it neither reads nor writes any more,
+ * and http2 says so to nobody. False where that cannot be known.
+ */
+export function isSessionDead(session: object): boolean {
+  const handle = bySymbol(session, "kHandle") as { hasPendingData?: unknown } | undefined;
+  if (typeof handle?.hasPendingData !== "function") return false;
+  return handle.hasPendingData() === false;
+}
+
 /** What hangs on an object under a symbol that Node keeps to itself. */
 function bySymbol(object: object, description: string): unknown {
   let symbol = symbols.get(description);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { connect as connectHttp2, constants } from "node:http2";
+import type { ClientHttp2Session } from "node:http2";
 import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -37,6 +39,42 @@ test("https: the request in flight finishes", async (t) => {
   const app = startApp(t, code, { env: { KEY: key, CERT: cert } });
   await finishesInFlight(app, await connectSecurely(t, await portOf(app)));
 });
+
+/** What a stream of HTTP/2 is answered. */
+async function streamed(session: ClientHttp2Session, path: string): Promise<string> {
+  const stream = session.request({ ":path": path });
+  let text = "";
+  stream.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+  await once(stream, "end");
+  return text;
+}
+
+for (const scheme of ["https", "http"] as const) {
+  const how = scheme === "https" ? "secure" : "clear";
+  test(`HTTP/2, ${how}: the stream in flight finishes and an idle session is told to go`, async (t) => {
+    const { key, cert } = await certificate();
+    const made =
+      scheme === "https" ? "createSecureServer({ key: process.env.KEY, cert: process.env.CERT }, " : "createServer(";
+    const app = startApp(t, `listen(http2.${made}handler), 0, "127.0.0.1");`, { env: { KEY: key, CERT: cert } });
+    const port = await portOf(app);
+    const open = async (): Promise<ClientHttp2Session> => {
+      const session = connectHttp2(`${scheme}://127.0.0.1:${port}`, { rejectUnauthorized: false });
+      t.after(() => session.destroy());
+      assert.equal(await streamed(session, "/quick"), "quick");
+      return session;
+    };
+    const [idle, busy] = [await open(), await open()];
+    const goaway = once(idle, "goaway");
+    const gone = once(idle, "close");
+    const slow = streamed(busy, "/slow");
+    await app.says(/got \/slow/);
+    app.signal("SIGTERM");
+    assert.equal((await goaway)[0], constants.NGHTTP2_NO_ERROR);
+    await gone;
+    assert.equal(await slow, "slow");
+    assert.equal(await app.ended, "SIGTERM", app.stderr);
+  });
+}
 
 test("a unix socket: the request in flight finishes", { skip: process.platform === "win32" }, async (t) => {
   const path = join(tmpdir(), `portreeve-${process.pid}.sock`);

@@ -30,7 +30,7 @@ const listen = (server, ...where) => server.listen(...where, () => {
 });
 `;
 
-const modules = ["http", "https", "net", "tls", "cluster"];
+const modules = ["http", "http2", "https", "net", "tls", "cluster"];
 const heads = {
   cjs: modules.map((name) => `const ${name} = require("node:${name}");\n`).join(""),
   mjs: modules.map((name) => `import ${name} from "node:${name}";\n`).join(""),

@@ -9,7 +9,7 @@ import { configSchema } from "./config-schema.ts";
 import type { Config } from "./config-schema.ts";
 import { UsageError } from "./errors.ts";
 
-export const configName = "portreeve.config.json";
+const configName = "portreeve.config.json";
 
 export interface ConfigFile {
   /** As the user would write it. */

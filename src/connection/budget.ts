@@ -5,6 +5,7 @@
  * interval a look, so that a pause of our own never counts against a client. A look at a connection with nothing
  * unsent and nobody waiting costs two property reads.
  */
+import type { Writable } from "node:stream";
 import { handleQueue } from "../core/node-internals.ts";
 import { RateMeter } from "../limits/rate.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
@@ -72,7 +73,11 @@ export class Budget {
 /** Bytes that have left the stream's own buffer, or for streams that do not count them, minus those still in it. */
 function bytesLeft(connection: Connection): number {
   const { output, rawOutput } = connection;
-  return bytesWritten(output) + (rawOutput === null ? 0 : bytesWritten(rawOutput)) - connection.unsentBytes;
+  return inFlight(output) + (rawOutput === null ? 0 : inFlight(rawOutput));
+}
+
+function inFlight(output: Writable): number {
+  return bytesWritten(output) - output.writableLength;
 }
 
 function bytesWritten(output: object): number {

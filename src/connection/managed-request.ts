@@ -137,12 +137,17 @@ export function custodianOf(value: object): Custodian {
   return owner;
 }
 
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
 /** As `requestOf`, and undefined for what belongs to no server under a manager. @internal */
 export function findRequest(value: unknown): ManagedRequest | undefined {
   if (typeof value !== "object" || value === null) {
     throw new ArgumentTypeError("value", "a request, a response, a stream or a socket", value);
   }
-  const { req } = value as { req?: unknown };
-  const known = typeof req === "object" && req !== null ? req : value;
+  const { req, stream } = value as { req?: unknown; stream?: unknown };
+  // A request or response of node:http2 has a stream, a response of node:http a request.
+  const known = isObject(stream) ? stream : isObject(req) ? req : value;
   return markedRequest(known) ?? connectionOf(known)?.speaker?.requestOf?.(known);
 }

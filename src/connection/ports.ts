@@ -84,10 +84,10 @@ const departures: ReadonlySet<string> = new Set([
   "ERR_STREAM_PREMATURE_CLOSE",
 ]);
 
-/** Whether Node refused what the client sent: the HTTP parser, or TLS. Nobody's error but the client's. */
+/** Whether Node refused what the client sent: the HTTP parser, HTTP/2, or TLS. Nobody's error but the client's. */
 export function isProtocolError(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  return typeof code === "string" && /^(HPE_|ERR_SSL_|ERR_TLS_|ERR_HTTP_)/.test(code);
+  return typeof code === "string" && /^(HPE_|ERR_SSL_|ERR_TLS_|ERR_HTTP2?_)/.test(code);
 }
 
 /** Whether an error is what a program hears that goes on using a connection after its end. */

@@ -20,4 +20,8 @@ export interface Speaker {
   requestOf?(value: object): ManagedRequest | undefined;
   /** Whether the program waits for the rest of something that the client has begun. */
   readonly waitsForClient?: boolean;
+  /** Bytes that wait for the client to take them and that the output does not know of, because they go past it. */
+  readonly unsentBytes?: number;
+  /** Whether the protocol ends the output by itself, once its last words are out. */
+  readonly endsOutput?: boolean;
 }

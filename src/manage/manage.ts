@@ -74,7 +74,7 @@ export function manage(servers: Server | readonly Server[], options?: ManageOpti
 export function enforcedLimits(server: Server): readonly SafetyLimitName[] {
   const kind = kindOf(server);
   if (kind === undefined) throw notAServer("server", server);
-  return limitsOn(kind);
+  return limitsOn(server, kind);
 }
 
 function listen(

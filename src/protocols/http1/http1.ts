@@ -2,7 +2,8 @@
  * HTTP/1.1 on a server of node:http: which phase a connection is in, and what a client is told when it ends. The README
  * beside this file has the flow in steps.
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { IncomingMessage } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { responseOnSocket } from "../../core/node-internals.ts";
 import { toError } from "../../core/report.ts";
@@ -75,6 +76,8 @@ function destroySoonOfHttp1(this: Socket): void {
 }
 
 function speakerOf(request: IncomingMessage): Http1Speaker | undefined {
+  // On a server that speaks HTTP/2 as well, those of HTTP/2 come by here, too.
+  if (!(request instanceof IncomingMessage)) return undefined;
   // A response has no socket before its turn has come; a request always has.
   const speaker = connectionOfPort(request.socket)?.speaker;
   return speaker instanceof Http1Speaker ? speaker : undefined;
@@ -103,7 +106,7 @@ function leaveHttp(connection: Connection, request: IncomingMessage): void {
   connection.speaker?.letGo?.();
   // While an earlier request is being answered, what is written first says nothing about this one.
   if (responseOnSocket(request.socket) !== undefined) adoptUpgraded(connection);
-  else upgrade(connection, request, (reason) => errorAnswer(closeReasons[reason].httpStatus, undefined, "reading"));
+  else upgrade(connection, request, (reason) => errorAnswer(closeReasons[reason].httpStatus, null, "reading"));
 }
 
 /** A listener of the program that throws ends its own connection only. */

@@ -19,18 +19,21 @@ import type { RequestHost } from "../../connection/managed-request.ts";
 import type { Speaker } from "../../connection/speaker.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { errorAnswer } from "./answers.ts";
-import { IncomingBody } from "./body.ts";
-import { judgeHead, limitStatus } from "./heads.ts";
+import { judgeHead, limitStatus, silentTypes } from "../heads.ts";
+import { IncomingBody } from "../request-body.ts";
 import type { ServerSettings } from "./node-settings.ts";
 
-/** Responses in which silence is no fault: event streams, and gRPC. */
-const silentTypes = /^content-type: *(text\/event-stream|application\/grpc)/im;
+/** Two spaces and the version, as in "GET / HTTP/1.1". */
+const restOfLine = 10;
+const contentType = /^content-type: *(.*)/im;
 
 export class Http1Speaker implements Speaker, RequestHost {
   readonly connection: Connection;
   readonly #settings: ServerSettings;
-  /** Read and not yet answered, oldest first. */
-  readonly #open: ServerResponse[] = [];
+  /** The oldest that was read and not yet answered: it is its turn. */
+  #response: ServerResponse | null = null;
+  /** Those behind it, oldest first. */
+  #behind: ServerResponse[] | null = null;
   /** The body of the newest request, while it is being received. */
   #body: IncomingBody | null = null;
   #requests = 0;
@@ -61,14 +64,16 @@ export class Http1Speaker implements Speaker, RequestHost {
   /** A request's head was read: its handler is about to run. @returns false where it is refused instead */
   begin(request: IncomingMessage, response: ServerResponse): boolean {
     // A program that passes an expectation on as a request brings the same response again.
-    if (this.#open.includes(response)) return true;
+    if (response === this.#response || this.#behind?.includes(response) === true) return true;
     const { connection } = this;
     const { safetyLimits } = connection.manager;
-    const { broken, hasBody, bodyIsLimited } = judgeHead(request, safetyLimits);
-    this.#open.push(response);
+    const { method = "", url = "", rawHeaders } = request;
+    const length = method.length + url.length + restOfLine;
+    const { broken, hasBody, bodyIsLimited } = judgeHead(length, rawHeaders, safetyLimits);
     this.#requests++;
-    if (this.#settings.watchesResponses || this.#open.length > 1) this.#watchEnds();
-    if (this.#open.length === 1) this.#takeTurn(hasBody);
+    if (this.#response !== null) (this.#behind ??= []).push(response);
+    else this.#takeTurn(response, hasBody);
+    if (this.#settings.watchesResponses || this.#behind !== null) this.#watchEnds();
     if (this.#requests >= safetyLimits.maxRequestsPerConnection)
       connection.endSoon("limit", "maxRequestsPerConnection");
     if (broken !== null && connection.mayCut("limit", broken)) {
@@ -95,7 +100,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     }
     const now = connection.manager.timers.clock.now();
     this.#body?.observe(now);
-    if (phase === "handling" && this.#open[0]?.headersSent === true) {
+    if (phase === "handling" && this.#response?.headersSent === true) {
       connection.enter("sending");
       this.#sent = -1;
     }
@@ -106,8 +111,8 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const before = connection.phase;
     this.look();
-    const [response] = this.#open;
-    if (response === undefined) {
+    const response = this.#response;
+    if (response === null) {
       // A request that began just now has its own time.
       const begun = connection.phase !== before && this.#requests > 0;
       return begun ? connection.manager.safetyLimits.requestReadTimeout : undefined;
@@ -127,8 +132,8 @@ export class Http1Speaker implements Speaker, RequestHost {
     const byLimit = closeLimit === null ? undefined : limitStatus[closeLimit];
     const status = this.parserStatus ?? byLimit ?? closeReasons[reason].httpStatus;
     // The fault of a later request is no answer to an earlier one.
-    const isLater = this.#open.length > 1 && (this.parserStatus !== null || byLimit !== undefined);
-    const answer = isLater ? null : errorAnswer(status, this.#open[0], connection.lastPhase);
+    const isLater = this.#behind !== null && (this.parserStatus !== null || byLimit !== undefined);
+    const answer = isLater ? null : errorAnswer(status, this.#response, connection.lastPhase);
     this.#leaveSocketToUs();
     if (answer !== null && !output.writableEnded) output.write(answer);
   }
@@ -154,7 +159,7 @@ export class Http1Speaker implements Speaker, RequestHost {
   }
 
   requestOf(value: object): ManagedRequest | undefined {
-    const response = this.#open.find(({ req }) => req === value);
+    const response = this.#open().find(({ req }) => req === value);
     if (response === undefined) return undefined;
     const request = new ManagedRequest(this);
     markRequest(value, request);
@@ -163,13 +168,13 @@ export class Http1Speaker implements Speaker, RequestHost {
   }
 
   plannedDeadline(request: ManagedRequest): number {
-    const response = this.#open.find(({ req }) => markedRequest(req) === request);
+    const response = this.#open().find(({ req }) => markedRequest(req) === request);
     return response === undefined ? Infinity : this.#deadline(response);
   }
 
   retime(request: ManagedRequest): void {
-    const [response] = this.#open;
-    if (response !== undefined && markedRequest(response.req) === request) this.#setTimer(response);
+    const response = this.#response;
+    if (response !== null && markedRequest(response.req) === request) this.#setTimer(response);
   }
 
   /** A client that says FIN while its handler works has left, as far as a program that asks is concerned. */
@@ -195,13 +200,15 @@ export class Http1Speaker implements Speaker, RequestHost {
 
   /** The response in turn has been sent. */
   #answered(): void {
-    this.#open.shift();
+    const next = this.#behind?.shift() ?? null;
+    if (this.#behind?.length === 0) this.#behind = null;
+    this.#response = next;
     if (this.#body?.complete === true) this.#body = null;
     const { connection } = this;
     if (connection.closeReason !== null || connection.phase === "upgraded") return;
-    if (this.#open.length > 0) {
+    if (next !== null) {
       // The next of several that came together. Its time begins when its turn has come.
-      this.#takeTurn(this.#body !== null);
+      this.#takeTurn(next, this.#body !== null);
       return;
     }
     this.#body = null;
@@ -210,16 +217,21 @@ export class Http1Speaker implements Speaker, RequestHost {
     else connection.enter("idle", plan.idle);
   }
 
-  #takeTurn(hasBody: boolean): void {
+  /** Oldest first. */
+  #open(): readonly ServerResponse[] {
+    return this.#response === null ? [] : [this.#response, ...(this.#behind ?? [])];
+  }
+
+  #takeTurn(response: ServerResponse, hasBody: boolean): void {
     const { connection } = this;
+    this.#response = response;
     connection.enter("handling", plan.response);
     const { timers, safetyLimits } = connection.manager;
     const { requestReadTimeout, responseTimeout } = safetyLimits;
     // The clock was read a moment ago.
     this.#turnAt = responseTimeout === Infinity ? timers.clock.now() : connection.timer.deadline - responseTimeout;
     if (hasBody && requestReadTimeout < responseTimeout) connection.timer.reset(requestReadTimeout);
-    const [response] = this.#open;
-    if (response !== undefined && markedRequest(response.req)?.movedDeadline != null) this.#setTimer(response);
+    if (markedRequest(response.req)?.movedDeadline != null) this.#setTimer(response);
   }
 
   #setTimer(response: ServerResponse): void {
@@ -232,7 +244,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     const moved = markedRequest(response.req)?.movedDeadline;
     if (moved != null) return moved;
     const { safetyLimits } = this.connection.manager;
-    const body = this.#open.length === 1 ? this.#body : null;
+    const body = this.#behind === null ? this.#body : null;
     if (body?.isAwaited === true) return body.deadline(safetyLimits);
     if (response.headersSent) return Infinity;
     return Math.max(this.#turnAt, body?.progressAt ?? 0) + safetyLimits.responseTimeout;
@@ -248,8 +260,8 @@ export class Http1Speaker implements Speaker, RequestHost {
   /** A handler that has begun and then falls silent, though the client takes everything. */
   #lookForSilence(now: number): void {
     const { connection } = this;
-    const [response] = this.#open;
-    if (response === undefined || connection.unsentBytes > 0 || response.writableEnded) {
+    const response = this.#response;
+    if (response === null || connection.unsentBytes > 0 || response.writableEnded) {
       this.#sent = -1;
       return;
     }
@@ -258,21 +270,21 @@ export class Http1Speaker implements Speaker, RequestHost {
       this.#sent = sent;
       this.#sentAt = now;
     } else if (now - this.#sentAt >= connection.manager.safetyLimits.responseSendTimeout) {
-      if (silentTypes.test(sentHead(response))) this.#sentAt = Infinity;
+      if (silentTypes.test(contentType.exec(sentHead(response))?.[1] ?? "")) this.#sentAt = Infinity;
       else connection.end("response-stalled", "responseSendTimeout");
     }
   }
 
   /** By its event, where node:http gives no other news of the end of a response. */
   #watchEnds(): void {
-    for (const response of this.#open) {
+    for (const response of this.#open()) {
       if (response.listeners("close").includes(this.#responseClosed)) continue;
       response.once("close", this.#responseClosed);
     }
   }
 
   readonly #responseClosed = (): void => {
-    if (this.#open[0]?.closed === true) this.#answered();
+    if (this.#response?.closed === true) this.#answered();
   };
 
   /** Takes the socket from node:http, so that what still comes is thrown away rather than parsed. */
@@ -287,8 +299,8 @@ export class Http1Speaker implements Speaker, RequestHost {
 
   /** On the newest response only: on an earlier one node:http would drop the requests behind it. */
   #announceClose(): void {
-    const newest = this.#open.at(-1);
-    if (newest === undefined || newest === this.#told) return;
+    const newest = this.#behind?.at(-1) ?? this.#response;
+    if (newest === null || newest === this.#told) return;
     if (this.#told !== null && !this.#told.headersSent) this.#told.shouldKeepAlive = true;
     this.#told = !newest.headersSent && newest.shouldKeepAlive ? newest : null;
     newest.shouldKeepAlive = false;

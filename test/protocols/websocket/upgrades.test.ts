@@ -184,7 +184,7 @@ test("a listener for upgrades that throws ends its own connection", async (t) =>
   );
 });
 
-test("once the answer is seen, the socket has nothing of ours on it but its mark", async (t) => {
+test("once the answer is seen, the socket has nothing of ours on it but its mark and the news of its end", async (t) => {
   const seen: (string | symbol)[][] = [];
   const bare = createServer().on("upgrade", (_request, socket: Socket) => {
     socket.write("HTTP/1.1 101 Switching\r\n\r\n");
@@ -206,5 +206,5 @@ test("once the answer is seen, the socket has nothing of ours on it but its mark
   client.write(askForUpgrade("websocket"));
   await until(() => seen.length === 2);
   const [first = [], second = []] = seen.sort((a, b) => a.length - b.length);
-  assert.deepEqual(second.filter((key) => !first.includes(key)).map(String), ["Symbol(portreeve.port.v1)"]);
+  assert.deepEqual(second.filter((key) => !first.includes(key)).map(String), ["_destroy", "Symbol(portreeve.port.v1)"]);
 });

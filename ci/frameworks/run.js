@@ -48,5 +48,7 @@ for (const node of nodes) {
   }
   const { stdout: version } = spawnSync(node, ["--version"], { encoding: "utf8" });
   const seconds = Math.round(Number(count("duration_ms")) / 1000);
-  console.log(`${version.trim()}: ${passed ? "passed" : "FAILED"}, ${count("pass")} of ${count("tests")}, ${seconds} s`);
+  console.log(
+    `${version.trim()}: ${passed ? "passed" : "FAILED"}, ${count("pass")} of ${count("tests")}, ${seconds} s`,
+  );
 }

@@ -37,6 +37,6 @@ app.post("/upload", async (context) => {
   return context.text(`${file.size}\n`);
 });
 
-export const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) =>
+const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) =>
   console.log(`listening on ${port}`),
 );

@@ -43,4 +43,4 @@ router.post("/upload", multer().single("file"), (context) => {
 const app = new Koa();
 app.silent = true;
 app.use(router.routes());
-export const server = app.listen(0, "127.0.0.1", () => console.log(`listening on ${server.address().port}`));
+const server = app.listen(0, "127.0.0.1", () => console.log(`listening on ${server.address().port}`));

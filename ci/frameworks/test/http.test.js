@@ -34,7 +34,10 @@ for (const framework of ["express", "fastify", "koa", "hono", "nest"]) {
 
   test(`${framework}: a body over maxRequestBodyLength is refused with 413`, async (t) => {
     const { managed, port } = await startManaged(t, framework);
-    const { status, headers } = await makeClient(t, port).ask("/messages", { body: "x".repeat(2 ** 21), headers: plain });
+    const { status, headers } = await makeClient(t, port).ask("/messages", {
+      body: "x".repeat(2 ** 21),
+      headers: plain,
+    });
     assert.deepEqual([status, headers.connection, headers["content-length"]], [413, "close", "0"]);
     await until(() => managed.connections.size === 0);
   });

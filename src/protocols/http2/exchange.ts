@@ -19,7 +19,7 @@ import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { limitStatus } from "../heads.ts";
 import { IncomingBody } from "../request-body.ts";
 import { allowances } from "./control-frames.ts";
-import { StreamSending } from "./sending.ts";
+import { StreamSending, mayBeSilent } from "./sending.ts";
 import type { Cut, SessionSending } from "./sending.ts";
 
 const cutChannel = defineChannel<{
@@ -73,7 +73,7 @@ export class Exchange implements RequestHost {
     const { safetyLimits } = this.connection.manager;
     const moved = this.#request?.movedDeadline;
     if (moved != null) return moved;
-    if (body?.isAwaited === true) return body.deadline(safetyLimits);
+    if (body !== null && this.#bodyIsOwed) return body.deadline(safetyLimits);
     if (stream.headersSent) return Infinity;
     return Math.max(this.#begunAt, body?.progressAt ?? 0) + safetyLimits.responseTimeout;
   }
@@ -84,7 +84,7 @@ export class Exchange implements RequestHost {
       this.stream.destroy();
       return;
     }
-    const awaited = this.#request?.movedDeadline == null && this.body?.isAwaited === true;
+    const awaited = this.#request?.movedDeadline == null && this.#bodyIsOwed;
     const reason = awaited ? "read-timeout" : "response-timeout";
     this.cut(reason, closeReasons[reason].limit);
   }
@@ -93,7 +93,7 @@ export class Exchange implements RequestHost {
   look(now: number, session: SessionSending): void {
     if (this.#cutFor !== null) return;
     const { body } = this;
-    const owed = body?.isAwaited === true;
+    const owed = this.#bodyIsOwed;
     if (body !== null) {
       body.observe(now);
       if (owed) this.#hasten(this.deadline);
@@ -162,6 +162,11 @@ export class Exchange implements RequestHost {
 
   /** Nothing to do: the end of a stream is always heard. */
   watch(): void {}
+
+  /** Whether it is the client that we wait for. In a conversation, as of gRPC, it may be silent once we have answered. */
+  get #bodyIsOwed(): boolean {
+    return this.body?.isAwaited === true && !(this.stream.headersSent && mayBeSilent(this.stream));
+  }
 
   #reset(code: number): void {
     const { stream } = this;

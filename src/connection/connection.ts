@@ -302,8 +302,10 @@ export class Connection implements PortPair {
     if (cause !== null && !this.mayCut(reason, cause)) return;
     const ending = { reason, limit: cause, phase: this.#phase };
     this.#ending = ending;
-    // Going quiet between requests is no fault, and its end no cut.
-    if (cause !== null && reason !== "idle-timeout") warnOfFirstCut(cause, this.manager.safetyLimits);
+    // Going quiet between requests is no fault, and its end no cut. A drain has shorter deadlines than the limits say.
+    if (cause !== null && reason !== "idle-timeout" && this.#soon?.reason !== "drained") {
+      warnOfFirstCut(cause, this.manager.safetyLimits);
+    }
     this.timer.cancel();
     this.#move("draining");
     if (!this.#output.destroyed) this.speaker?.lastWords?.(reason);

@@ -1,6 +1,7 @@
 /**
  * The ports of one connection: those that are talked on, and those below where a layer was put on top (TLS, compression).
  */
+import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { isClosed } from "./ports.ts";
 
@@ -17,15 +18,18 @@ export function unsentBytes({ output, rawOutput }: PortPair): number {
   return output.writableLength + (rawOutput?.writableLength ?? 0);
 }
 
-/** All bytes received, as far as the lowest port tells. */
-export function bytesRead(ports: PortPair): number | undefined {
-  const { bytesRead: count } = (ports.raw ?? ports.input) as { bytesRead?: unknown };
+/**
+ * All bytes received, as far as the highest socket tells. Of TLS, its handshake is no part: a request may come in the
+ * same packet as its last message, and our tickets follow it.
+ */
+export function bytesRead({ input, raw }: PortPair): number | undefined {
+  const { bytesRead: count } = highestSocket(input, raw) as { bytesRead?: unknown };
   return typeof count === "number" ? count : undefined;
 }
 
-/** All bytes handed to the output, as far as it tells. */
-export function bytesWritten(ports: PortPair): number {
-  const { bytesWritten: count } = (ports.rawOutput ?? ports.output) as { bytesWritten?: unknown };
+/** All bytes handed to the output, as far as the highest socket tells. */
+export function bytesWritten({ output, rawOutput }: PortPair): number {
+  const { bytesWritten: count } = highestSocket(output, rawOutput) as { bytesWritten?: unknown };
   return typeof count === "number" ? count : 0;
 }
 
@@ -41,4 +45,8 @@ export function areClosed({ input, output, raw, rawOutput }: PortPair): boolean 
     (raw === null || isClosed(raw)) &&
     (rawOutput === null || isClosed(rawOutput))
   );
+}
+
+function highestSocket<Port extends object>(top: Port, below: Port | null): Port {
+  return below === null || top instanceof Socket ? top : below;
 }

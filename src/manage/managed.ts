@@ -42,6 +42,8 @@ export class Managed {
   #ready = true;
   #drained: Promise<DrainReport> | null = null;
   #closed: Promise<void> | null = null;
+  /** Ends the delay of a drain before its time. */
+  #endDelay: (() => void) | null = null;
 
   /** @internal */
   constructor(
@@ -121,6 +123,7 @@ export class Managed {
       stopListening(server);
       admission.close();
     }
+    this.#endDelay?.();
     cutAll(this.connections, "server-closed");
     await Promise.all(Array.from(this.connections, ({ closed }) => closed));
     this.#end();
@@ -130,7 +133,11 @@ export class Managed {
   #passes(delay: number): Promise<void> {
     const { plainTimers } = this.#listeners[0]?.manager ?? {};
     return new Promise((resolve) => {
-      plainTimers?.start(delay, () => resolve());
+      const timer = plainTimers?.start(delay, () => resolve());
+      this.#endDelay = () => {
+        timer?.cancel();
+        resolve();
+      };
     });
   }
 

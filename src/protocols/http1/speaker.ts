@@ -71,6 +71,11 @@ export class Http1Speaker implements Speaker, RequestHost {
     const length = method.length + url.length + restOfLine;
     const { broken, hasBody, bodyIsLimited } = judgeHead(length, rawHeaders, safetyLimits);
     this.#requests++;
+    if (this.#requests > safetyLimits.maxRequestsPerConnection && connection.endsSoon) {
+      // It came behind the last that is served, and will not be answered. Nor need what follows it be read.
+      connection.input.pause();
+      return false;
+    }
     if (this.#response !== null) (this.#behind ??= []).push(response);
     else this.#takeTurn(response, hasBody);
     if (this.#settings.watchesResponses || this.#behind !== null) this.#watchEnds();
@@ -93,11 +98,13 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const { phase } = connection;
     if (phase === "idle") {
-      if (connection.bytesReceived === this.#receivedAtIdle) return;
+      // Of a first request, some may have come while the client waited for a permit.
+      if (connection.bytesReceived === (this.#requests === 0 ? 0 : this.#receivedAtIdle)) return;
       // The first request has been timed since the connection was made.
       connection.enter("reading", this.#requests === 0 ? undefined : plan.request);
       return;
     }
+    if (connection.shouldClose) this.#announceClose();
     const now = connection.manager.timers.clock.now();
     this.#body?.observe(now);
     if (phase === "handling" && this.#response?.headersSent === true) {
@@ -131,22 +138,25 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { closeLimit, output } = connection;
     const byLimit = closeLimit === null ? undefined : limitStatus[closeLimit];
     const status = this.parserStatus ?? byLimit ?? closeReasons[reason].httpStatus;
-    // The fault of a later request is no answer to an earlier one.
-    const isLater = this.#behind !== null && (this.parserStatus !== null || byLimit !== undefined);
+    // The fault of a later request, or of what follows the newest, is no answer to one that came whole.
+    const open = (this.#response === null ? 0 : 1) + (this.#behind?.length ?? 0);
+    const whole = open - (this.#body === null || this.#body.complete ? 0 : 1);
+    const isLater = whole > 0 && (this.parserStatus !== null || byLimit !== undefined);
     const answer = isLater ? null : errorAnswer(status, this.#response, connection.lastPhase);
     this.#leaveSocketToUs();
     if (answer !== null && !output.writableEnded) output.write(answer);
   }
 
   /** Idle ends at once; what is half sent gets its short chance; what is in flight is answered and told that it was the last. */
-  drain(): void {
+  drain(grace: number): void {
     const { connection } = this;
     this.look();
     connection.endSoon("drained");
     this.#announceClose();
     if (connection.phase === "reading") {
-      const { clock } = connection.manager.timers;
-      const chance = Math.min(connection.timer.deadline - clock.now(), connection.manager.safetyLimits.lingerTimeout);
+      const { timers, safetyLimits } = connection.manager;
+      // The other half of a short grace is for the client to see its 408.
+      const chance = Math.min(connection.timer.deadline - timers.clock.now(), safetyLimits.lingerTimeout, grace / 2);
       connection.timer.reset(Math.max(0, chance));
     }
   }

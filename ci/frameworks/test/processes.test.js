@@ -1,0 +1,67 @@
+// Every framework as a program of its own, told to end by SIGTERM: with `manage` in the program, and with no code at all.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { test } from "node:test";
+import { frameworks } from "./clients.js";
+import { makeClient } from "./support.js";
+
+const apps = join(import.meta.dirname, "../apps");
+const cli = join(import.meta.dirname, "../../../cli/bin/portreeve.js");
+
+const ways = {
+  "manage in the app": (name) => [join(apps, "managed.js"), name],
+  "node --import portreeve/register": (name) => ["--import", "portreeve/register", join(apps, `${name}.js`)],
+  "portreeve run": (name) => [cli, "run", join(apps, `${name}.js`)],
+};
+
+/** Starts a program that ends with the test at the latest. @returns it, and the port it listens on */
+async function startProgram(t, args) {
+  const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
+  const child = spawn(process.execPath, args, { cwd: apps, env, stdio: ["ignore", "pipe", "pipe"] });
+  const program = { child, printed: "", ended: once(child, "close").then(([code, signal]) => code ?? signal) };
+  t.after(() => child.kill("SIGKILL"));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text) => (program.printed += text));
+  }
+  for (;;) {
+    const port = /listening on (\d+)/.exec(program.printed)?.[1];
+    if (port !== undefined) return { ...program, port: Number(port), said: () => program.printed };
+    const [event] = await Promise.race([once(child.stdout, "data"), program.ended.then((how) => [{ how }])]);
+    if (event.how !== undefined) throw new Error(`the program ended (${event.how}): ${program.printed}`);
+  }
+}
+
+for (const [way, argsFor] of Object.entries(ways)) {
+  for (const [framework, drive] of Object.entries(frameworks)) {
+    test(`${framework}, ${way}: work in flight finishes, clients are told, and the process ends`, async (t) => {
+      const { child, ended, port, said } = await startProgram(t, argsFor(framework));
+      const finishes = await drive(t, port);
+      child.kill("SIGTERM");
+      await finishes();
+      const how = await ended;
+      // With `manage` nothing is left to run; with no code it ends as it would have by the signal.
+      assert.equal(how, way === "manage in the app" ? 0 : "SIGTERM", said());
+      if (way === "manage in the app") assert.match(said(), /"cut":\[\]/);
+    });
+  }
+}
+
+for (const framework of ["express", "fastify", "koa", "hono", "nest"]) {
+  test(`${framework}, portreeve run: limits are set by flags, and act`, async (t) => {
+    const limits = ["responseTimeout=1s", "idleTimeout=1s", "maxRequestBodyLength=10B"];
+    const flags = limits.flatMap((limit) => ["--limit", limit]);
+    const { port } = await startProgram(t, [cli, "run", ...flags, join(apps, `${framework}.js`)]);
+    const idle = makeClient(t, port).open("/").end();
+    const [response] = await once(idle, "response");
+    response.resume();
+    const [never, long] = await Promise.all([
+      makeClient(t, port).ask("/never"),
+      makeClient(t, port).ask("/messages", { body: "eleven bytes", headers: { "Content-Type": "text/plain" } }),
+      once(idle.socket ?? response.socket, "close"),
+    ]);
+    assert.deepEqual([never.status, never.headers.connection], [503, "close"]);
+    assert.equal(long.status, 413);
+  });
+}

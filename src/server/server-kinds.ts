@@ -17,7 +17,8 @@ import type { Protocol } from "../protocols/protocol.ts";
 import { enforcedByTls, tls } from "../protocols/tls/tls.ts";
 import { enforcedByListeners } from "./listener.ts";
 
-export type ServerKind = "net" | "tls" | "http" | "https" | "http2" | "http2-secure";
+export const serverKinds = ["net", "tls", "http", "https", "http2", "http2-secure"] as const;
+export type ServerKind = (typeof serverKinds)[number];
 
 /** What a server speaks, and within which limits. */
 export interface Speech {
@@ -45,17 +46,17 @@ function http2Classes(): readonly [Class, Class] {
 type Class = abstract new () => unknown;
 let classes: [Class, Class] | undefined;
 
-/** The limits that are enforced on the connections of a server. */
-export function limitsOn(server: NetServer, kind: ServerKind): readonly SafetyLimitName[] {
+/** The limits that are enforced on the connections of a kind of server. */
+export function limitsOn(kind: ServerKind): readonly SafetyLimitName[] {
   const isSecure = kind === "tls" || kind === "https" || kind === "http2-secure";
-  return [...new Set([...enforcedByListeners, ...(isSecure ? enforcedByTls : []), ...enforcedAbove(server, kind)])];
+  return [...new Set([...enforcedByListeners, ...(isSecure ? enforcedByTls : []), ...enforcedAbove(kind)])];
 }
 
-function enforcedAbove(server: NetServer, kind: ServerKind): readonly SafetyLimitName[] {
+function enforcedAbove(kind: ServerKind): readonly SafetyLimitName[] {
   if (kind === "net" || kind === "tls") return enforcedByNet;
   if (kind === "http" || kind === "https") return [...enforcedByHttp1, ...enforcedOnForms];
-  const older = kind === "http2-secure" && allowsHttp1(server as Http2SecureServer) ? enforcedByHttp1 : [];
-  return [...enforcedByHttp2, ...older, ...enforcedOnForms];
+  // A secure server may speak HTTP/1.1, too.
+  return [...enforcedByHttp2, ...(kind === "http2" ? [] : enforcedByHttp1), ...enforcedOnForms];
 }
 
 /** What a server of a kind speaks. What the program made stricter on the server stays as strict. */

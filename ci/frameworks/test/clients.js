@@ -5,19 +5,23 @@ import grpc from "@grpc/grpc-js";
 import { io } from "socket.io-client";
 import { WebSocket } from "ws";
 import { call, chat, makeEcho } from "./grpc-client.js";
-import { makeClient } from "./support.js";
+import { answerOf, makeClient } from "./support.js";
 
 /** Each begins work on the server at `port`, and gives what must come of it when the server is told to end. */
 const drivers = {
   http: async (t, port) => {
-    const [slow, other] = [makeClient(t, port), makeClient(t, port)];
-    assert.equal((await slow.ask("/")).body, "hello\n");
-    const answer = slow.ask("/slow");
+    const [sending, idle] = [makeClient(t, port), makeClient(t, port)];
+    assert.equal((await sending.ask("/")).body, "hello\n");
+    const request = sending.open("/messages", { method: "POST", headers: { "Content-Type": "text/plain" } });
+    request.write("begun before, ");
     // Served later, so the one before is in work.
-    assert.equal((await other.ask("/")).headers.connection, "keep-alive");
+    const later = idle.open("/").end();
+    assert.equal((await answerOf(later)).headers.connection, "keep-alive");
+    const drainBegins = once(later.socket, "close");
     return async () => {
-      const { status, headers, body } = await answer;
-      assert.deepEqual([status, headers.connection, body], [200, "close", "slow\n"]);
+      await drainBegins;
+      const { headers, body } = await answerOf(request.end("ended after"));
+      assert.deepEqual([headers.connection, body], ["close", "25\n"]);
     };
   },
 

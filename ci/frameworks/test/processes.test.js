@@ -1,10 +1,10 @@
 // Every framework as a program of its own, told to end by SIGTERM: with `manage` in the program, and with no code at all.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { frameworks } from "./clients.js";
+import { startProgram } from "./program.js";
 import { makeClient } from "./support.js";
 
 const apps = join(import.meta.dirname, "../apps");
@@ -16,28 +16,11 @@ const ways = {
   "portreeve run": (name) => [cli, "run", join(apps, `${name}.js`)],
 };
 
-/** Starts a program that ends with the test at the latest. @returns it, and the port it listens on */
-async function startProgram(t, args) {
-  const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
-  const child = spawn(process.execPath, args, { cwd: apps, env, stdio: ["ignore", "pipe", "pipe"] });
-  const program = { child, printed: "", ended: once(child, "close").then(([code, signal]) => code ?? signal) };
-  t.after(() => child.kill("SIGKILL"));
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text) => (program.printed += text));
-  }
-  for (;;) {
-    const port = /listening on (\d+)/.exec(program.printed)?.[1];
-    if (port !== undefined) return { ...program, port: Number(port), said: () => program.printed };
-    const [event] = await Promise.race([once(child.stdout, "data"), program.ended.then((how) => [{ how }])]);
-    if (event.how !== undefined) throw new Error(`the program ended (${event.how}): ${program.printed}`);
-  }
-}
-
 describe("programs", { concurrency: 4 }, () => {
   for (const [way, argsFor] of Object.entries(ways)) {
     for (const [framework, drive] of Object.entries(frameworks)) {
       test(`${framework}, ${way}: work in flight finishes, clients are told, and the process ends`, async (t) => {
-        const { child, ended, port, said } = await startProgram(t, argsFor(framework));
+        const { child, ended, port, said } = await startProgram(t, apps, argsFor(framework));
         const finishes = await drive(t, port);
         child.kill("SIGTERM");
         await finishes();
@@ -53,7 +36,7 @@ describe("programs", { concurrency: 4 }, () => {
     test(`${framework}, portreeve run: limits are set by flags, and act`, async (t) => {
       const limits = ["responseTimeout=1s", "idleTimeout=1s", "maxRequestBodyLength=10B"];
       const flags = limits.flatMap((limit) => ["--limit", limit]);
-      const { port } = await startProgram(t, [cli, "run", ...flags, join(apps, `${framework}.js`)]);
+      const { port } = await startProgram(t, apps, [cli, "run", ...flags, join(apps, `${framework}.js`)]);
       const idle = makeClient(t, port).open("/").end();
       const [socket] = await once(idle, "socket");
       const closed = once(socket, "close");

@@ -49,6 +49,11 @@ class Client {
     this.#port = port;
   }
 
+  /** Closes its connection. */
+  close() {
+    this.#agent.destroy();
+  }
+
   /** Begins a request; its body, if it has one, is the caller's to send. @returns node:http's own */
   open(path, { method = "GET", headers = {} } = {}) {
     return httpRequest({ agent: this.#agent, host: "127.0.0.1", port: this.#port, path, method, headers });

@@ -4,7 +4,7 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import multer from "@koa/multer";
-import Router from "@koa/router";
+import { Router } from "@koa/router";
 import Koa from "koa";
 
 const board = new EventEmitter();

@@ -28,18 +28,23 @@ export class IncomingBody {
     this.#request = request;
     this.#connection = connection;
     this.#begun = this.#progressAt = this.#observedAt = connection.manager.timers.clock.now();
-    const { push } = request;
+    const push = request.push.bind(request);
     // Node hands it each piece of the body, and null at the end.
     request.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
       this.#came(chunk);
       if (this.#received > most) full();
-      return push.call(request, chunk, encoding);
+      return push(chunk, encoding);
     };
   }
 
   /** Whether all of it has come. */
   get complete(): boolean {
     return this.#complete || this.#request.destroyed || this.#request.readableEnded;
+  }
+
+  /** Whether its end has come. */
+  get hasEnded(): boolean {
+    return this.#complete;
   }
 
   /** Bytes that have come. */

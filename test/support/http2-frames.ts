@@ -64,10 +64,7 @@ export function windowUpdate(stream: number, by: number): Buffer {
 }
 
 /** HEADERS with each pair as a literal that is not indexed and not compressed (RFC 7541, section 6.2.2). */
-export function request(
-  stream: number,
-  { path = "/", method = "GET", end = true, headers = {} as Record<string, string> } = {},
-): Buffer {
+export function request(stream: number, { path = "/", method = "GET", end = true, headers = {} } = {}): Buffer {
   const pairs = { ":method": method, ":scheme": "http", ":path": path, ":authority": "x", ...headers };
   const payload = Buffer.concat(Object.entries(pairs).map(([name, value]) => literal(name, value)));
   return frame(frameTypes.headers, { flags: flags.endHeaders | (end ? flags.endStream : 0), stream, payload });

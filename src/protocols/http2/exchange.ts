@@ -19,6 +19,7 @@ import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { limitStatus } from "../heads.ts";
 import { IncomingBody } from "../request-body.ts";
 import { allowances } from "./control-frames.ts";
+import { answerAndCutOff, cutOff, markUnfinished } from "./own-methods.ts";
 import { StreamSending, mayBeSilent } from "./sending.ts";
 import type { Cut, SessionSending } from "./sending.ts";
 
@@ -47,9 +48,8 @@ export class Exchange implements RequestHost {
   body: IncomingBody | null = null;
   #request: ManagedRequest | null = null;
   #sending: StreamSending | null = null;
-  /** Why it was cut, and when at the latest it is over. */
+  /** Why it was cut. */
   #cutFor: CloseReason | null = null;
-  #overBy = Infinity;
   #bodyAllowed = 0;
   /** Whether it was closed from this side. */
   closedHere = false;
@@ -68,7 +68,7 @@ export class Exchange implements RequestHost {
 
   /** When it must have gone on, by the clock. */
   get deadline(): number {
-    if (this.#cutFor !== null) return this.#overBy;
+    if (this.#cutFor !== null) return Infinity;
     const { body, stream } = this;
     const { safetyLimits } = this.connection.manager;
     const moved = this.#request?.movedDeadline;
@@ -80,53 +80,44 @@ export class Exchange implements RequestHost {
 
   /** Its deadline has passed. */
   expire(): void {
-    if (this.#cutFor !== null) {
-      this.stream.destroy();
-      return;
-    }
     const awaited = this.#request?.movedDeadline == null && this.#bodyIsOwed;
     const reason = awaited ? "read-timeout" : "response-timeout";
     this.cut(reason, closeReasons[reason].limit);
   }
 
-  /** To be called many times a second. */
-  look(now: number, session: SessionSending): void {
-    if (this.#cutFor !== null) return;
+  /** To be called many times a second. @returns whether it was cut */
+  look(now: number, session: SessionSending): boolean {
+    if (this.#cutFor !== null) return false;
     const { body } = this;
     const owed = this.#bodyIsOwed;
     if (body !== null) {
       body.observe(now);
       if (owed) this.#hasten(this.deadline);
     }
-    this.#sending ??= new StreamSending(this.stream);
-    const cut: Cut | null = this.#sending.look(session, owed, now, this.connection.manager.safetyLimits);
-    if (cut !== null) this.cut(cut.reason, cut.limit);
+    this.#sending ??= new StreamSending(this.stream, this.connection.manager.safetyLimits);
+    const cut: Cut | null = this.#sending.look(session, owed, now);
+    if (cut === null) return false;
+    this.cut(cut.reason, cut.limit);
+    return true;
   }
 
   /** Ends this stream, and no other: with an answer where nothing was sent yet, else with a reset. */
   cut(reason: CloseReason, limit: SafetyLimitName | null): void {
     const { connection, stream } = this;
     if (this.#cutFor !== null || stream.destroyed || (limit !== null && !connection.mayCut(reason, limit))) return;
-    const { safetyLimits, timers } = connection.manager;
     this.#cutFor = reason;
-    if (limit !== null) warnOfFirstCut(limit, safetyLimits);
-    this.#request?.end(reason);
-    if (!this.answer(limit === null ? null : (limitStatus[limit] ?? null), reason)) this.#reset(http2Code(reason));
-    // What it had sent may still be unread by the program.
-    this.#overBy = timers.clock.now() + safetyLimits.lingerTimeout;
-    this.#hasten(this.#overBy);
+    if (limit !== null) warnOfFirstCut(limit, connection.manager.safetyLimits);
+    const status = (limit === null ? undefined : limitStatus[limit]) ?? closeReasons[reason].httpStatus;
+    if (status === null || stream.closed || stream.headersSent) cutOff(stream, http2Code(reason));
+    else answerAndCutOff(stream, status);
     if (cutChannel.hasSubscribers) cutChannel.publish({ connection, stream, reason, limit });
   }
 
-  /** Answers with a status alone. @returns whether that was possible */
-  answer(status: number | null, reason: CloseReason): boolean {
+  /** Its session ends now: with a status, where nothing was sent yet and there is one; else what was sent has no end. */
+  lastWords(status: number | null): void {
     const { stream } = this;
-    const known = status ?? closeReasons[reason].httpStatus;
-    if (known === null || stream.destroyed || stream.closed || stream.headersSent) return false;
-    stream.respond({ ":status": known }, { endStream: true });
-    // The client need not send the rest.
-    this.#reset(constants.NGHTTP2_NO_ERROR);
-    return true;
+    if (status === null || stream.closed || stream.headersSent) markUnfinished(stream);
+    else stream.respond({ ":status": status }, { endStream: true });
   }
 
   /** The stream is gone. @param byClient whether it was the client that reset it */
@@ -166,11 +157,5 @@ export class Exchange implements RequestHost {
   /** Whether it is the client that we wait for. In a conversation, as of gRPC, it may be silent once we have answered. */
   get #bodyIsOwed(): boolean {
     return this.body?.isAwaited === true && !(this.stream.headersSent && mayBeSilent(this.stream));
-  }
-
-  #reset(code: number): void {
-    const { stream } = this;
-    this.closedHere = true;
-    if (!stream.closed) stream.close(code);
   }
 }

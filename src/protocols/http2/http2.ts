@@ -32,11 +32,11 @@ export const enforcedByHttp2: readonly SafetyLimitName[] = [
 ];
 
 /** Empty settings, and GOAWAY(NO_ERROR) with 0 as the last stream (RFC 9113, sections 6.5 and 6.8). */
-const goaway = Buffer.from("000000" + "04" + "00" + "00000000" + "000008" + "07" + "00" + "0".repeat(24), "hex");
+const goaway = Buffer.from(`000000040000000000000008070000000000${"0".repeat(16)}`, "hex");
 
 /** Speaks HTTP/2 on the sockets of `server`, with the program's own listeners. */
 export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLimits): Protocol {
-  const restoreSettings = limitStreams(server as Http2Server, limits);
+  const restoreSettings = limitStreams(server, limits);
   /** The connection whose session is just being made: 'session' is emitted from within. */
   let arriving: Http2Speaker | null = null;
   const sessions = interceptEmit(server, "session", (session) => {

@@ -21,7 +21,7 @@ import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
 import { ControlFrames, allowances } from "./control-frames.ts";
 import { Exchange, http2Code } from "./exchange.ts";
-import { freeSession, freeStream, watchSession, watchStream } from "./own-methods.ts";
+import { freeSession, freeStream, hasErrorListener, watchSession, watchStream } from "./own-methods.ts";
 import type { Http2Watcher } from "./own-methods.ts";
 import type { SessionSending } from "./sending.ts";
 
@@ -98,7 +98,9 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (connection.shouldClose) this.#leave();
     const waiting = this.#waiting;
     const session: SessionSending = { sent, blocked: this.#queued > 0, waiting, streams: this.#open.size };
-    for (const exchange of this.#open.values()) exchange.look(now, session);
+    for (const exchange of this.#open.values()) {
+      if (exchange.look(now, session)) session.waiting = this.#waiting;
+    }
   }
 
   extend(): number | undefined {
@@ -107,11 +109,14 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const now = timers.clock.now();
     if (this.#handshakeBy <= now) return undefined;
     let next = this.#handshakeBy;
+    const busy = this.#open.size > 0;
     for (const exchange of this.#open.values()) {
       if (exchange.deadline <= now) exchange.expire();
       if (exchange.deadline > now) next = Math.min(next, exchange.deadline);
     }
     if (this.#open.size > 0) return next - now;
+    // The last ones were cut just now.
+    if (busy) return this.#leaving ? safetyLimits.lingerTimeout : Math.min(next - now, safetyLimits.idleTimeout);
     // The client is still taking what the last streams have sent.
     if (this.unsentBytes > 0) return safetyLimits.idleTimeout;
     if (this.#leaving) connection.finish();
@@ -122,7 +127,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const session = this.#session;
     const { manner, httpStatus } = closeReasons[reason];
     if (session === null || session.destroyed || manner === "reset") return;
-    if (httpStatus !== null) for (const exchange of this.#open.values()) exchange.answer(null, reason);
+    for (const exchange of this.#open.values()) exchange.lastWords(httpStatus);
     const code = this.connection.endsSoon ? http2Code("completed") : http2Code(reason);
     // Closed first, so that http2 lets the client take the last words; and they are said once.
     session.goaway = session.destroy = () => {};
@@ -171,10 +176,12 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const { body } = exchange;
     if (body !== null) {
       this.#control.allow(exchange.bodyProgress());
-      if (!body.complete || byClient)
-        this.#control.allowLate(this.#session?.localSettings.initialWindowSize ?? usualWindow);
+      if (!body.hasEnded) this.#control.allowLate(this.#session?.localSettings.initialWindowSize ?? usualWindow);
     }
     if (byClient) this.#countReset();
+    if (error !== null && !isDeparture(error) && !isProtocolError(error) && !hasErrorListener(stream)) {
+      connection.manager.fail(error, connection);
+    }
     exchange.end(byClient);
     if (this.#open.size === 0) this.#quiet();
   }

@@ -103,8 +103,12 @@ export class StreamSending {
   #judgeHandler(elapsed: number): Cut | null {
     this.#still += elapsed;
     if (this.#still < this.#limits.responseSendTimeout) return null;
-    const { sentHeaders, writableEnded } = this.#stream;
-    if (!writableEnded && silentTypes.test(String(sentHeaders?.["content-type"] ?? ""))) return null;
+    if (!this.#stream.writableEnded && mayBeSilent(this.#stream)) return null;
     return { reason: "response-stalled", limit: "responseSendTimeout" };
   }
+}
+
+/** Whether silence is no fault on a stream whose response has begun: event streams, and gRPC. */
+export function mayBeSilent({ sentHeaders }: ServerHttp2Stream): boolean {
+  return silentTypes.test(String(sentHeaders?.["content-type"] ?? ""));
 }

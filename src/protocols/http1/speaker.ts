@@ -57,7 +57,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     this.connection = connection;
     this.#settings = settings;
     // What came through a handshake is of the first request.
-    connection.bytesReceivedAtIdle = connection.raw === null ? connection.bytesReceived : 0;
+    this.#receivedAtIdle = connection.raw === null ? connection.bytesReceived : 0;
   }
 
   get waitsForClient(): boolean {
@@ -141,7 +141,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { phase } = connection;
     if (phase === "idle") {
       // Of a first request, some may have come while the client waited for a permit.
-      if (connection.bytesReceived === (this.#requests === 0 ? 0 : connection.bytesReceivedAtIdle)) return;
+      if (connection.bytesReceived === (this.#requests === 0 ? 0 : this.#receivedAtIdle)) return;
       // The first request has been timed since the connection was made.
       connection.enter("reading", this.#requests === 0 ? undefined : plan.request);
       return;
@@ -280,7 +280,7 @@ export class Http1Speaker implements Speaker, RequestHost {
       }
     }
     this.#body = null;
-    connection.bytesReceivedAtIdle = connection.bytesReceived;
+    this.#receivedAtIdle = connection.bytesReceived;
     if (connection.shouldClose) connection.finish();
     else connection.enter("idle", plan.idle);
   }

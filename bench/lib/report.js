@@ -32,17 +32,17 @@ export class Report {
   }
 
   /**
-   * One figure a column. `figures` are { figure, value }; `goal`, where there is one, is what the value may be at most.
-   * A value that misses it is marked.
+   * One figure a column. `figures` are { figure, value }, with a `unit` and a `goal` of their own where those differ from
+   * the row's; a goal is what the value may be at most. A value that misses it is marked.
    */
-  row(name, figures, unit, goal) {
-    const judged = figures.map(({ figure, value, judge = true }) => {
+  row(name, figures, rowUnit, rowGoal) {
+    const judged = figures.map(({ figure, value, unit = rowUnit, goal = rowGoal, judge = true }) => {
       const holds = goal === undefined || !judge || Number.isNaN(value) ? undefined : value <= goal;
       if (holds === false) this.#failed.push(`${figure}: ${written(value, unit)}, goal ${goal}`);
-      return { figure, value, holds };
+      return { figure, value, unit, goal, holds };
     });
     if (this.#json) {
-      for (const { figure, value, holds } of judged) {
+      for (const { figure, value, unit, goal, holds } of judged) {
         if (Number.isNaN(value)) continue;
         const rounded = Number(value.toPrecision(4));
         console.log(
@@ -58,11 +58,13 @@ export class Report {
       }
       return;
     }
-    const cells = judged.map(({ value, holds }) =>
+    const cells = judged.map(({ value, unit, holds }) =>
       `${written(value, unit)}${holds === false ? "!" : " "}`.padStart(12),
     );
+    const goals = judged.filter(({ holds }) => holds !== undefined).map(({ goal }) => goal);
     const verdict = judged.every(({ holds }) => holds !== false) ? "holds" : "does not hold everywhere";
-    this.say(`  ${name}`.padEnd(34) + cells.join("") + (goal === undefined ? "" : `  goal <= ${goal}: ${verdict}`));
+    const asked = [...new Set(goals)].join(", ");
+    this.say(`  ${name}`.padEnd(34) + cells.join("") + (asked === "" ? "" : `  goal <= ${asked}: ${verdict}`));
   }
 
   /** The last lines: what did not hold. */
@@ -75,6 +77,6 @@ export class Report {
 
 function written(value, unit) {
   if (Number.isNaN(value)) return "-";
-  const digits = unit === "x" ? 2 : Math.abs(value) < 100 ? 1 : 0;
+  const digits = unit === "x" ? 3 : Math.abs(value) < 100 ? 1 : 0;
   return value.toFixed(digits);
 }

@@ -11,6 +11,7 @@ import type { TimerManager } from "../timers/timer-manager.ts";
 import { descriptorLimit, fitCapacity } from "./descriptors.ts";
 import type { Capacity } from "./descriptors.ts";
 import { Permit } from "./permit.ts";
+import type { PermitIssuer } from "./permit.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
 export type RefusalCause = "queue-full" | "wait-timeout" | "draining";
@@ -24,7 +25,7 @@ export interface AdmissionOutcome {
   refused(socket: Socket): void;
 }
 
-export class Admission {
+export class Admission implements PermitIssuer {
   readonly #capacity: Capacity;
   readonly #limits: SafetyLimits;
   readonly #outcome: AdmissionOutcome;
@@ -87,13 +88,15 @@ export class Admission {
     return waiters.length;
   }
 
+  /** A permit comes back. */
+  takeBack(): void {
+    this.#served--;
+    if (this.#served < this.#capacity.maxConcurrent) this.#queue.admitNext();
+  }
+
   #admit(socket: Socket): void {
     this.#served++;
-    const permit = new Permit(() => {
-      this.#served--;
-      if (this.#served < this.#capacity.maxConcurrent) this.#queue.admitNext();
-    });
-    this.#outcome.admitted(socket, permit);
+    this.#outcome.admitted(socket, new Permit(this));
   }
 
   #refuse(socket: Socket, cause: RefusalCause): void {

@@ -2,23 +2,28 @@
  * A permit to be served: a disposable, never a counter that someone must remember to lower.
  */
 
+/** Who gives permits, and takes them back. */
+export interface PermitIssuer {
+  takeBack(): void;
+}
+
 export class Permit {
-  #giveBack: (() => void) | null;
+  #issuer: PermitIssuer | null;
 
   /** @internal */
-  constructor(giveBack: () => void) {
-    this.#giveBack = giveBack;
+  constructor(issuer: PermitIssuer) {
+    this.#issuer = issuer;
   }
 
   get isReleased(): boolean {
-    return this.#giveBack === null;
+    return this.#issuer === null;
   }
 
   /** Gives the permit back. Once; later calls do nothing. */
   release(): void {
-    const giveBack = this.#giveBack;
-    this.#giveBack = null;
-    giveBack?.();
+    const issuer = this.#issuer;
+    this.#issuer = null;
+    issuer?.takeBack();
   }
 
   [Symbol.dispose](): void {

@@ -53,6 +53,8 @@ export class Budget {
     this.#stalled = progress > 0 ? 0 : this.#stalled + elapsed;
     if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
     if (unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace) return "limit";
+    // What is spoken after an upgrade has a pace of its own.
+    if (connection.phase === "upgraded") return null;
     return this.#sendRate.observe(progress, elapsed) ? null : "send-rate";
   }
 
@@ -60,7 +62,7 @@ export class Budget {
     const received = connection.bytesReceived;
     const came = received - this.#received;
     this.#received = received;
-    if (!connection.waitsForClient) {
+    if (!connection.waitsForClient || connection.phase === "upgraded") {
       this.#receiveRate.restart();
       return null;
     }

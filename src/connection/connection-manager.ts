@@ -2,6 +2,7 @@
  * A connection manager: the safety limits of its connections, their timers, and the registry of those that live. Racket
  * entries: `connection-manager?`, `start-connection-manager`, `new-connection`.
  */
+import type { Socket } from "node:net";
 import { systemClock } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { defineChannel } from "../core/channels.ts";
@@ -9,10 +10,12 @@ import { ArgumentTypeError, ManagerDisposedError } from "../core/errors.ts";
 import { checkBoolean, checkClock, checkFunction, checkOptions, optional } from "../core/options.ts";
 import { report, warn } from "../core/report.ts";
 import { checkCustodian } from "../custodian/custodian.ts";
+import type { Custodian } from "../custodian/custodian.ts";
 import { makeUnlimitedSafetyLimits, toSafetyLimits } from "../limits/safety-limits.ts";
 import type { SafetyLimits, SafetyLimitsOptions } from "../limits/safety-limits.ts";
 import { TimerManager, defaultTimerManager } from "../timers/timer-manager.ts";
 import { Connection } from "./connection.ts";
+import { plannedTimeouts } from "./deadline-plan.ts";
 import { connectionOfPort } from "./lookup.ts";
 import { checkReadable, checkWritable, toReadable, toWritable } from "./ports.ts";
 import { ConnectionRegistry } from "./registry.ts";
@@ -45,6 +48,8 @@ export class ConnectionManager {
   readonly timers: TimerManager;
   /** Lingering, grace periods and looks: not forgiven. @internal */
   readonly plainTimers: TimerManager;
+  /** The milliseconds of the deadline plan. @internal */
+  readonly timeouts: readonly number[];
   /** The connections that live, oldest first. */
   readonly connections: ConnectionRegistry = new ConnectionRegistry();
   readonly #onError: ConnectionErrorHandler;
@@ -59,6 +64,7 @@ export class ConnectionManager {
     const given = checkOptions(options, "options", ["safetyLimits", "clock", "onError"]);
     const clock = optional(given.clock, "options.clock", checkClock, systemClock);
     this.safetyLimits = optional(given.safetyLimits, "safetyLimits", toSafetyLimits, makeUnlimitedSafetyLimits());
+    this.timeouts = plannedTimeouts(this.safetyLimits);
     this.#onError = optional(given.onError, "options.onError", checkFunction<ConnectionErrorHandler>, (error) =>
       warn(error, "PortreeveConnectionWarning"),
     );
@@ -88,7 +94,16 @@ export class ConnectionManager {
       to.destroy();
       owner.checkOpen();
     }
-    const connection = new Connection(this, timeout, from, to, owner, close);
+    return this.#added(new Connection(this, timeout, from, to, owner, close));
+  }
+
+  /** Makes a connection of an open socket that a server accepted; its custodian will be below `above`. @internal */
+  accept(socket: Socket, above: Custodian): Connection {
+    checkUnused(socket, "socket");
+    return this.#added(new Connection(this, this.safetyLimits.requestReadTimeout, socket, socket, above, false, true));
+  }
+
+  #added(connection: Connection): Connection {
     this.connections.add(connection);
     this.#sweeper.wake();
     return connection;

@@ -6,7 +6,7 @@ import { ArgumentTypeError, IllegalPhaseError } from "../core/errors.ts";
 import { defineChannel } from "../core/channels.ts";
 import { checkBoolean } from "../core/options.ts";
 import type { Duration } from "../core/units.ts";
-import type { Custodian } from "../custodian/custodian.ts";
+import { Custodian } from "../custodian/custodian.ts";
 import type { ResourceKind } from "../custodian/resources.ts";
 import { warnOfFirstCut } from "../limits/first-cut.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
@@ -14,13 +14,14 @@ import type { Timer } from "../timers/timer.ts";
 import { closeReasons, isCloseReason } from "./close-reason.ts";
 import type { CloseReason } from "./close-reason.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
-import { plan, plannedTimeout } from "./deadline-plan.ts";
+import { plan } from "./deadline-plan.ts";
 import type { PlannedDeadline } from "./deadline-plan.ts";
 import { markPort, unmarkPort } from "./lookup.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 import { closePorts, cutPorts } from "./port-closing.ts";
-import { PortPair } from "./port-pair.ts";
+import { allPorts, areClosed, bytesRead, bytesWritten, unsentBytes } from "./port-pair.ts";
+import type { PortPair } from "./port-pair.ts";
 import { isAftermath, isDeparture, isProtocolError } from "./ports.ts";
 import { Reader } from "./reader.ts";
 import type { Speaker } from "./speaker.ts";
@@ -35,39 +36,65 @@ const spareChannel = defineChannel<{ connection: Connection; reason: CloseReason
 );
 
 let lastId = 0;
+/** The limit whose cut was last spared. */
+const lastSpared = new WeakMap<Connection, SafetyLimitName>();
 
-/** Made by `newConnection` only. It lasts until its timer fires, it is killed, its custodian is shut down or both ports close. */
-export class Connection {
+/** Told when a connection is over. */
+export interface ConnectionHost {
+  /** Both of its ports have closed. */
+  connectionClosed(connection: Connection): void;
+}
+
+/** How a connection ends. */
+interface Ending {
+  readonly reason: CloseReason;
+  readonly limit: SafetyLimitName | null;
+  /** The phase in which the end came. */
+  readonly phase: Phase;
+}
+
+/**
+ * Made by `newConnection`, and by servers. It lasts until its timer fires, it is killed, its custodian is shut down or
+ * both ports close. There may be very many that do nothing: what only some of them need is made when it is needed.
+ */
+export class Connection implements PortPair {
   /** Unique in the process. */
   readonly id: number;
   readonly manager: ConnectionManager;
   /** Its deadline is when the connection ends. Racket entry: `connection-timer`. */
   readonly timer: Timer<Connection>;
-  /** Owns what the connection holds; it ends with the connection. Racket entry: `connection-custodian`. */
-  readonly custodian: Custodian;
   /** When it was made, in milliseconds of the manager's clock. */
   readonly since: number;
-  readonly #ports: PortPair;
+  #input: Readable;
+  #output: Writable;
+  /** The ports that a layer was put on top of. */
+  #below: Pick<PortPair, "input" | "output"> | null = null;
+  /** Its own custodian, or the one that its own will be made below when somebody asks for it. */
+  #custodian: Custodian;
+  #hasCustodian: boolean;
   #shouldClose: boolean;
   #phase: Phase = "idle";
   #deadline: PlannedDeadline = plan.request;
   /** Where the plan put the deadline; elsewhere, the program has moved it. */
   #plannedAt: number;
-  #reason: CloseReason | null = null;
-  #limit: SafetyLimitName | null = null;
-  /** The phase in which the end came. */
-  #lastPhase: Phase | null = null;
+  #deadlineMoved = false;
   #reader: Reader | null = null;
   /** What its protocol knows of it; null where nobody speaks for us. @internal */
   speaker: Speaker | null = null;
-  /** The reason to end with once the current job is done. */
-  #soon: CloseReason = "completed";
-  #soonLimit: SafetyLimitName | null = null;
-  /** The limit whose cut was last spared. */
-  #spared: SafetyLimitName | null = null;
+  /** Whose it is; null where it is the program's own. @internal */
+  host: ConnectionHost | null = null;
+  /** What its host admitted it with, for the host to give back. @internal */
+  permit: { release(): void } | null = null;
+  /** How it ends once the current job is done, where that is no longer as usual. */
+  #soon: Pick<Ending, "reason" | "limit"> | null = null;
+  #ending: Ending | null = null;
   #closed: { promise: Promise<CloseReason>; resolve: (reason: CloseReason) => void } | null = null;
 
-  /** @internal */
+  /**
+   * @param custodian its own; or with `isAbove` the one that its own is to be made below. That one's shutdown is then the
+   * caller's to pass on.
+   * @internal
+   */
   constructor(
     manager: ConnectionManager,
     timeout: number,
@@ -75,41 +102,57 @@ export class Connection {
     output: Writable,
     custodian: Custodian,
     shouldClose: boolean,
+    isAbove: boolean = false,
   ) {
     this.id = ++lastId;
     this.manager = manager;
-    this.custodian = custodian;
-    this.since = manager.timers.clock.now();
-    this.#ports = new PortPair(input, output);
+    this.#input = input;
+    this.#output = output;
+    this.#custodian = custodian;
+    this.#hasCustodian = !isAbove;
     this.#shouldClose = shouldClose;
-    custodian.manage(this, connectionKind);
-    // The ports are ours now: shutting the custodian down ends them by ending this connection, last bytes included.
-    custodian.release(input);
-    custodian.release(output);
+    if (!isAbove) {
+      custodian.manage(this, connectionKind);
+      // The ports are ours now: shutting the custodian down ends them by ending this connection, last bytes included.
+      custodian.release(input);
+      custodian.release(output);
+    }
     this.timer = manager.timers.start<Connection>(timeout, expire, this);
     this.#plannedAt = this.timer.deadline;
+    this.since = this.#plannedAt === Infinity ? manager.timers.clock.now() : this.#plannedAt - timeout;
     this.#mark(input, output);
     if (openedChannel.hasSubscribers) openedChannel.publish({ connection: this });
   }
 
   /** Racket entry: `connection-i-port`. */
   get input(): Readable {
-    return this.#ports.input;
+    return this.#input;
   }
 
   /** Racket entry: `connection-o-port`. */
   get output(): Writable {
-    return this.#ports.output;
+    return this.#output;
   }
 
   /** The input below the present one, where a handshake has put a layer on top of it. */
   get raw(): Readable | null {
-    return this.#ports.rawInput;
+    return this.#below?.input ?? null;
   }
 
   /** The output below the present one; of a socket it is the same as `raw`. */
   get rawOutput(): Writable | null {
-    return this.#ports.rawOutput;
+    return this.#below?.output ?? null;
+  }
+
+  /** Owns what the connection holds; it ends with the connection. Made when first asked for. Racket entry: `connection-custodian`. */
+  get custodian(): Custodian {
+    if (!this.#hasCustodian) this.#makeCustodian();
+    return this.#custodian;
+  }
+
+  /** Whether anybody has asked for its custodian. @internal */
+  get hasCustodian(): boolean {
+    return this.#hasCustodian;
   }
 
   /** Whether it is to end after the current job. Racket entry: `connection-close?`. */
@@ -127,17 +170,17 @@ export class Connection {
 
   /** Why it ended, or null. Set once, by the first cause. */
   get closeReason(): CloseReason | null {
-    return this.#reason;
+    return this.#ending?.reason ?? null;
   }
 
   /** The limit that ended it, or null. */
   get closeLimit(): SafetyLimitName | null {
-    return this.#limit;
+    return this.#ending?.limit ?? null;
   }
 
   /** The phase in which its end came, or null. */
   get lastPhase(): Phase | null {
-    return this.#lastPhase;
+    return this.#ending?.phase ?? null;
   }
 
   /** Settles with the reason when both ports have closed; never rejects. */
@@ -146,7 +189,7 @@ export class Connection {
       let resolve!: (reason: CloseReason) => void;
       const promise = new Promise<CloseReason>((settle) => (resolve = settle));
       this.#closed = { promise, resolve };
-      if (this.#phase === "closed" && this.#reason !== null) resolve(this.#reason);
+      if (this.#phase === "closed" && this.#ending !== null) resolve(this.#ending.reason);
     }
     return this.#closed.promise;
   }
@@ -159,12 +202,12 @@ export class Connection {
 
   /** Bytes that were written and have not left the process. @internal */
   get unsentBytes(): number {
-    return this.#ports.unsentBytes + (this.speaker?.unsentBytes ?? 0);
+    return unsentBytes(this) + (this.speaker?.unsentBytes ?? 0);
   }
 
   /** Bytes that have come and were not read by the program. @internal */
   get unreadBytes(): number {
-    return this.#ports.input.readableLength + (this.#reader?.buffered ?? 0);
+    return this.#input.readableLength + (this.#reader?.buffered ?? 0);
   }
 
   /** Bytes in memory on behalf of this connection. */
@@ -184,12 +227,19 @@ export class Connection {
 
   /** Moves the deadline by `ms`, which may be negative. Racket entry: `adjust-connection-timeout!`. @returns whether it was still open */
   adjustTimeout(ms: Duration): boolean {
+    this.#deadlineMoved = true;
     return this.timer.increment(ms);
   }
 
   /** The deadline becomes now + `ms`. Racket entry: `reset-connection-timeout!`. @returns whether it was still open */
   resetTimeout(ms: Duration): boolean {
+    this.#deadlineMoved = true;
     return this.timer.reset(ms);
+  }
+
+  /** Whether the program has moved the deadline since the plan set it. @internal */
+  get deadlineMoved(): boolean {
+    return this.#deadlineMoved;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -199,9 +249,10 @@ export class Connection {
 
   /** Moves to a phase of the protocol and, where one is given, to its deadline. @internal */
   enter(phase: Phase, deadline?: PlannedDeadline): void {
-    if (this.#reason !== null || !this.#move(phase) || deadline === undefined) return;
+    if (this.#ending !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
-    this.timer.reset(plannedTimeout(deadline, this.manager.safetyLimits));
+    this.#deadlineMoved = false;
+    this.timer.reset(this.manager.timeouts[deadline.order] ?? Infinity);
     this.#plannedAt = this.timer.deadline;
     if (phase === "idle") this.#endIfSoon();
   }
@@ -215,72 +266,72 @@ export class Connection {
 
   /** Puts a layer on top of the ports: what is above is used from now on, and what is below is closed with it. @internal */
   replacePorts(input: Readable, output: Writable): void {
-    if (!this.#ports.putOnTop(input, output)) return;
+    if (input === this.#input && output === this.#output) return;
+    // The lowest ports stay the raw ones.
+    this.#below ??= { input: this.#input, output: this.#output };
+    this.#input = input;
+    this.#output = output;
     this.#reader = null;
     this.#mark(input, output);
-    if (this.#reason !== null) this.#closePorts();
+    if (this.#ending !== null) this.#closePorts(this.#ending);
   }
 
   /** Lets the current job finish, and then ends for `reason`. At once where there is no job. @internal */
   endSoon(reason: CloseReason, limit: SafetyLimitName | null = null): void {
     const cause = limit ?? closeReasons[reason].limit;
     if (cause !== null && !this.mayCut(reason, cause)) return;
-    if (this.#soon === "completed") {
-      this.#soon = reason;
-      this.#soonLimit = limit;
-    }
+    this.#soon ??= { reason, limit };
     this.#shouldClose = true;
     this.#endIfSoon();
   }
 
   /** Whether it ends after the current job for a reason of the server's. @internal */
   get endsSoon(): boolean {
-    return this.#soon !== "completed";
+    return this.#soon !== null;
   }
 
   /** The job is done and the connection is to close. @internal */
   finish(): void {
-    this.end(this.#soon, this.#soonLimit);
+    this.end(this.#soon?.reason ?? "completed", this.#soon?.limit);
   }
 
   /** See `kill`. `limit` names the limit where that is the reason. @internal */
   end(reason: CloseReason, limit: SafetyLimitName | null = null): void {
-    if (this.#reason !== null) return;
+    if (this.#ending !== null) return;
     const cause = limit ?? closeReasons[reason].limit;
     if (cause !== null && !this.mayCut(reason, cause)) return;
-    this.#reason = reason;
-    this.#limit = cause;
-    // Going quiet between requests is no fault, and its end no cut.
-    if (this.#limit !== null && reason !== "idle-timeout") warnOfFirstCut(this.#limit, this.manager.safetyLimits);
-    this.#lastPhase = this.#phase;
+    const ending = { reason, limit: cause, phase: this.#phase };
+    this.#ending = ending;
+    // Going quiet between requests is no fault, and its end no cut. A drain has shorter deadlines than the limits say.
+    if (cause !== null && reason !== "idle-timeout" && this.#soon?.reason !== "drained") {
+      warnOfFirstCut(cause, this.manager.safetyLimits);
+    }
     this.timer.cancel();
     this.#move("draining");
-    if (!this.#ports.output.destroyed) this.speaker?.lastWords?.(reason);
+    if (!this.#output.destroyed) this.speaker?.lastWords?.(reason);
     this.#reader?.stop();
-    this.#closePorts();
-    // The shutdown waits for our ports only where it began it: a permit waits for both by itself.
-    if (!this.custodian.isShutDown) this.custodian.release(this);
-    void this.custodian.shutdownAll(reason);
+    if (!areClosed(this)) this.#closePorts(ending);
+    if (this.#hasCustodian) this.#shutDownCustodian(reason);
     this.#finishIfClosed();
   }
 
   /** Ends what is left of an end that has begun: nobody is waited for any more. @internal */
   cut(): void {
-    if (this.#phase === "draining") cutPorts(this.#ports);
+    if (this.#phase === "draining") cutPorts(this);
   }
 
   /** @internal */
   portClosed(): void {
-    if (!this.#ports.areClosed) return;
+    if (!areClosed(this)) return;
     // A port that the program closed by itself never showed us the client's end.
-    if (this.#reason !== null) this.#finishIfClosed();
+    if (this.#ending !== null) this.#finishIfClosed();
     // The same goes for a TLS handshake, which reads below the port.
-    else this.end(this.#ports.input.readableEnded || this.#phase === "handshaking" ? "client-ended" : "completed");
+    else this.end(this.#input.readableEnded || this.#phase === "handshaking" ? "client-ended" : "completed");
   }
 
   /** @internal */
   portFailed(error: Error): void {
-    if (this.#reason !== null) {
+    if (this.#ending !== null) {
       if (!isAftermath(error) && !isProtocolError(error)) this.manager.fail(error, this);
       return;
     }
@@ -310,12 +361,12 @@ export class Connection {
 
   /** All bytes received, as far as the port tells. @internal */
   get bytesReceived(): number {
-    return this.#ports.bytesRead ?? this.#reader?.received ?? 0;
+    return bytesRead(this) ?? this.#reader?.received ?? 0;
   }
 
   /** All bytes received and handed to the output, as far as the ports tell. @internal */
   get bytesPassed(): number {
-    return this.bytesReceived + this.#ports.bytesWritten;
+    return this.bytesReceived + bytesWritten(this);
   }
 
   /** Whether the program waits for the rest of something that the client has begun. @internal */
@@ -331,8 +382,8 @@ export class Connection {
   }
 
   #spare(reason: CloseReason, limit: SafetyLimitName): void {
-    if (this.#spared === limit) return;
-    this.#spared = limit;
+    if (lastSpared.get(this) === limit) return;
+    lastSpared.set(this, limit);
     if (spareChannel.hasSubscribers) spareChannel.publish({ connection: this, reason, limit });
   }
 
@@ -357,13 +408,31 @@ export class Connection {
     this.end("internal-error");
   }
 
-  #closePorts(): void {
-    if (this.#reason === null) return;
+  #closePorts({ reason, limit }: Ending): void {
     const { plainTimers, safetyLimits } = this.manager;
     // Too much that the client does not take: waiting for it to take it helps nobody.
-    const manner = this.#limit === "maxBufferedBytes" ? "reset" : closeReasons[this.#reason].manner;
+    const manner = limit === "maxBufferedBytes" ? "reset" : closeReasons[reason].manner;
     const ended = this.speaker?.endsOutput === true;
-    closePorts(this.#ports, manner, plainTimers, safetyLimits.lingerTimeout, ended);
+    closePorts(this, manner, plainTimers, safetyLimits.lingerTimeout, ended);
+  }
+
+  #makeCustodian(): void {
+    const above = this.#custodian;
+    this.#hasCustodian = true;
+    if (this.#ending === null && !above.isShutDown) {
+      this.#custodian = above.child();
+      this.#custodian.manage(this, connectionKind);
+      return;
+    }
+    // Too late to own anything: what is given to it is closed at once.
+    this.#custodian = new Custodian(null, above.environment, undefined);
+    void this.#custodian.shutdownAll(this.#ending?.reason ?? "owner-shutdown");
+  }
+
+  #shutDownCustodian(reason: CloseReason): void {
+    // The shutdown waits for our ports only where it began it: a permit waits for both by itself.
+    if (!this.#custodian.isShutDown) this.#custodian.release(this);
+    void this.#custodian.shutdownAll(reason);
   }
 
   /**
@@ -371,17 +440,16 @@ export class Connection {
    * begun goes on ending. @internal
    */
   letGo(): void {
-    if (this.#reason !== null) return;
+    if (this.#ending !== null) return;
     this.speaker?.letGo?.();
     this.speaker = null;
     this.timer.cancel();
-    this.#reason = "completed";
-    this.#lastPhase = this.#phase;
+    this.#ending = { reason: "completed", limit: null, phase: this.#phase };
     this.#phase = "closed";
-    for (const port of this.#ports.all()) unmarkPort(port, this);
-    this.custodian.release(this);
+    for (const port of allPorts(this)) unmarkPort(port, this);
+    if (this.#hasCustodian) this.#custodian.release(this);
     this.manager.forget(this);
-    this.#closed?.resolve("completed");
+    this.#tellClosed("completed");
   }
 
   #mark(input: Readable, output: Writable): void {
@@ -391,7 +459,7 @@ export class Connection {
 
   /** Ends an idle connection that was to end after its job. */
   #endIfSoon(): void {
-    if (this.endsSoon && this.#phase === "idle" && !this.#hasBegun()) this.finish();
+    if (this.#soon !== null && this.#phase === "idle" && !this.#hasBegun()) this.finish();
   }
 
   /** Whether a request has begun that no phase tells of yet. */
@@ -401,20 +469,24 @@ export class Connection {
     return (
       this.#reader?.engaged !== true &&
       this.#deadline === plan.request &&
-      this.#ports.rawInput === null &&
+      this.#below === null &&
       this.bytesReceived > 0
     );
   }
 
   #finishIfClosed(): void {
-    if (this.#phase !== "draining" || this.#reason === null || !this.#ports.areClosed) return;
+    if (this.#phase !== "draining" || this.#ending === null || !areClosed(this)) return;
+    const { reason, phase } = this.#ending;
     this.#move("closed");
-    this.custodian.release(this);
+    if (this.#hasCustodian) this.#custodian.release(this);
     this.manager.forget(this);
-    if (closedChannel.hasSubscribers) {
-      closedChannel.publish({ connection: this, reason: this.#reason, phase: this.#lastPhase ?? "closed" });
-    }
-    this.#closed?.resolve(this.#reason);
+    if (closedChannel.hasSubscribers) closedChannel.publish({ connection: this, reason, phase });
+    this.#tellClosed(reason);
+  }
+
+  #tellClosed(reason: CloseReason): void {
+    this.#closed?.resolve(reason);
+    this.host?.connectionClosed(this);
   }
 
   /** The timer fired. @internal */

@@ -22,6 +22,8 @@ import type { CloseReason } from "./close-reason.ts";
 
 /** A deadline of the plan: how long from now, and why the connection ends when it passes. */
 export interface PlannedDeadline {
+  /** Its place in `plannedTimeouts`. */
+  readonly order: number;
   readonly limit:
     | "handshakeTimeout"
     | "requestReadTimeout"
@@ -35,15 +37,15 @@ export interface PlannedDeadline {
 export const plan: Readonly<
   Record<"handshake" | "request" | "idle" | "response" | "sending" | "upgraded", PlannedDeadline>
 > = {
-  handshake: { limit: "handshakeTimeout", reason: "handshake-timeout" },
-  request: { limit: "requestReadTimeout", reason: "read-timeout" },
-  idle: { limit: "idleTimeout", reason: "idle-timeout" },
-  response: { limit: "responseTimeout", reason: "response-timeout" },
-  sending: { limit: "none", reason: "send-timeout" },
-  upgraded: { limit: "upgradedIdleTimeout", reason: "upgraded-timeout" },
+  handshake: { order: 0, limit: "handshakeTimeout", reason: "handshake-timeout" },
+  request: { order: 1, limit: "requestReadTimeout", reason: "read-timeout" },
+  idle: { order: 2, limit: "idleTimeout", reason: "idle-timeout" },
+  response: { order: 3, limit: "responseTimeout", reason: "response-timeout" },
+  sending: { order: 4, limit: "none", reason: "send-timeout" },
+  upgraded: { order: 5, limit: "upgradedIdleTimeout", reason: "upgraded-timeout" },
 };
 
-/** Milliseconds. */
-export function plannedTimeout(deadline: PlannedDeadline, limits: SafetyLimits): number {
-  return deadline.limit === "none" ? Infinity : limits[deadline.limit];
+/** The milliseconds of each deadline of the plan, in their order: one is looked up in every phase of every request. */
+export function plannedTimeouts(limits: SafetyLimits): readonly number[] {
+  return Object.values(plan).map(({ limit }) => (limit === "none" ? Infinity : limits[limit]));
 }

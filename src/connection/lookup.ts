@@ -10,13 +10,23 @@ import { noteClosed, noteOpened } from "./ports.ts";
 
 const portKey = Symbol.for("portreeve.port.v1");
 
+type Destroy = (this: Socket, error: Error | null, done: (error?: Error | null) => void) => void;
+
 interface Marked {
   [portKey]?: Connection;
+  _destroy?: Destroy;
 }
 
 /** Makes `port` tell `connection` of its errors and its end. */
 export function markPort(port: Readable | Writable, connection: Connection): void {
   (port as Marked)[portKey] = connection;
+  if (port instanceof Socket && port._destroy === Socket.prototype._destroy) {
+    // Every end of a socket goes through this, once. Listeners from the beginning would take twice the memory.
+    port._destroy = destroyMarked;
+    // An error that nobody hears ends the process.
+    port.on("error", ignore);
+    return;
+  }
   port.on("error", onError);
   noteOpened(port);
   if (emitsClose(port)) port.on("close", onClose);
@@ -33,13 +43,25 @@ export function unmarkPort(port: Readable | Writable, connection: Connection): v
   const marked = port as Marked;
   if (marked[portKey] !== connection) return;
   delete marked[portKey];
+  if (marked._destroy === destroyMarked) delete marked._destroy;
+  port.off("error", ignore);
   port.off("error", onError);
   port.off("close", onClose);
 }
 
-/** Streams made with `emitClose: false` tell nobody but their own state. Sockets are, and emit it by themselves. */
+/** One function for all sockets. */
+function destroyMarked(this: Socket, error: Error | null, done: (error?: Error | null) => void): void {
+  const connection = (this as Marked)[portKey];
+  if (error !== null) connection?.portFailed(error);
+  // Not before the server's own listeners, so that a connection that has closed has no request that has not.
+  if (connection !== undefined) this.on("close", onClose);
+  Socket.prototype._destroy.call(this, error, done);
+}
+
+function ignore(): void {}
+
+/** Streams made with `emitClose: false` tell nobody but their own state. */
 function emitsClose(port: object): boolean {
-  if (port instanceof Socket) return true;
   const { _readableState, _writableState } = port as Record<string, { emitClose?: boolean } | undefined>;
   return (_readableState ?? _writableState)?.emitClose !== false;
 }
@@ -59,14 +81,18 @@ export function connectionOfPort(port: unknown): Connection | undefined {
 }
 
 /**
- * The connection of a port, a session or a stream of node:http2, or of anything that has one as its `stream` or `socket`: a
- * request, a response, a WebSocket. Undefined for what belongs to none.
+ * The connection of a port, a session or a stream of node:http2, or of anything that has one as its `stream` or `socket`,
+ * as requests and responses have, or as its `_socket`, as a WebSocket of the library ws has. Undefined for what belongs to
+ * none.
  */
 export function connectionOf(value: unknown): Connection | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { stream } = value as { stream?: unknown };
+  const { stream, _socket } = value as { stream?: unknown; _socket?: unknown };
   // In this order: the `socket` of a request of node:http2 is a slow proxy.
   return (
-    connectionOfPort(value) ?? connectionOfPort(stream) ?? connectionOfPort((value as { socket?: unknown }).socket)
+    connectionOfPort(value) ??
+    connectionOfPort(stream) ??
+    connectionOfPort((value as { socket?: unknown }).socket) ??
+    connectionOfPort(_socket)
   );
 }

@@ -7,6 +7,7 @@ import type { Readable, Writable } from "node:stream";
 import { handleQueue } from "../core/node-internals.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { CloseManner } from "./close-reason.ts";
+import { unsentBytes } from "./port-pair.ts";
 import type { PortPair } from "./port-pair.ts";
 import { reset } from "./ports.ts";
 
@@ -41,13 +42,13 @@ export function closePorts(
   const timer = timers.start(timeout, () => (output.writableFinished ? destroy(ports) : force(ports)));
   output.once("close", () => timer.cancel());
   const flushed = (): void => {
-    const { rawInput, rawOutput } = ports;
-    if (rawInput === null || rawOutput === null || !isPiped(ports)) {
+    const { raw, rawOutput } = ports;
+    if (raw === null || rawOutput === null || !isPiped(ports)) {
       // What is written to a stream in memory comes out of its other side, and is lost if it is destroyed before.
       if (input !== (output as unknown) && isReadInMemory(output)) output.once("end", () => destroy(ports));
       else lingerOn(input, output);
-    } else if (rawOutput.writableFinished) lingerOn(rawInput, rawOutput);
-    else rawOutput.once("finish", () => lingerOn(rawInput, rawOutput));
+    } else if (rawOutput.writableFinished) lingerOn(raw, rawOutput);
+    else rawOutput.once("finish", () => lingerOn(raw, rawOutput));
   };
   const lingerOn = (from: Readable, to: Writable): void => {
     const waitForClient = manner === "linger" && from === (to as unknown) && !from.readableEnded;
@@ -80,7 +81,7 @@ export function cutPorts(ports: PortPair): void {
 
 /** Whether bytes still wait. Those of HTTP/2 go past the stream, straight to the handle. */
 function isUnsent(ports: PortPair): boolean {
-  return ports.unsentBytes > 0 || handleQueue(ports.rawOutput ?? ports.output) > 0;
+  return unsentBytes(ports) > 0 || handleQueue(ports.rawOutput ?? ports.output) > 0;
 }
 
 /** Whether the layer above writes to the port below as a program would; a TLS socket takes over its handle instead. */
@@ -114,5 +115,5 @@ function destroy(ports: PortPair): void {
   ports.output.destroy();
   ports.input.destroy();
   ports.rawOutput?.destroy();
-  ports.rawInput?.destroy();
+  ports.raw?.destroy();
 }

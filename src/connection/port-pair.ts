@@ -1,60 +1,52 @@
 /**
  * The ports of one connection: those that are talked on, and those below where a layer was put on top (TLS, compression).
  */
+import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { isClosed } from "./ports.ts";
 
-export class PortPair {
-  input: Readable;
-  output: Writable;
+export interface PortPair {
+  readonly input: Readable;
+  readonly output: Writable;
   /** The ports below; null while there is no layer on top. */
-  rawInput: Readable | null = null;
-  rawOutput: Writable | null = null;
+  readonly raw: Readable | null;
+  readonly rawOutput: Writable | null;
+}
 
-  constructor(input: Readable, output: Writable) {
-    this.input = input;
-    this.output = output;
-  }
+/** Bytes that were written and have not left the process. */
+export function unsentBytes({ output, rawOutput }: PortPair): number {
+  return output.writableLength + (rawOutput?.writableLength ?? 0);
+}
 
-  /** Puts a layer on top; the lowest ports stay the raw ones. @returns whether anything changed */
-  putOnTop(input: Readable, output: Writable): boolean {
-    if (input === this.input && output === this.output) return false;
-    this.rawInput ??= this.input;
-    this.rawOutput ??= this.output;
-    this.input = input;
-    this.output = output;
-    return true;
-  }
+/**
+ * All bytes received, as far as the highest socket tells. Of TLS, its handshake is no part: a request may come in the
+ * same packet as its last message, and our tickets follow it.
+ */
+export function bytesRead({ input, raw }: PortPair): number | undefined {
+  const { bytesRead: count } = highestSocket(input, raw) as { bytesRead?: unknown };
+  return typeof count === "number" ? count : undefined;
+}
 
-  /** Bytes that were written and have not left the process. */
-  get unsentBytes(): number {
-    return this.output.writableLength + (this.rawOutput?.writableLength ?? 0);
-  }
+/** All bytes handed to the output, as far as the highest socket tells. */
+export function bytesWritten({ output, rawOutput }: PortPair): number {
+  const { bytesWritten: count } = highestSocket(output, rawOutput) as { bytesWritten?: unknown };
+  return typeof count === "number" ? count : 0;
+}
 
-  /** All bytes received, as far as the lowest port tells. */
-  get bytesRead(): number | undefined {
-    const { bytesRead } = (this.rawInput ?? this.input) as { bytesRead?: unknown };
-    return typeof bytesRead === "number" ? bytesRead : undefined;
-  }
+/** Each port once. */
+export function allPorts({ input, output, raw, rawOutput }: PortPair): Set<Readable | Writable> {
+  return new Set([input, output, raw, rawOutput].filter((port) => port !== null));
+}
 
-  /** All bytes handed to the output, as far as it tells. */
-  get bytesWritten(): number {
-    const { bytesWritten } = (this.rawOutput ?? this.output) as { bytesWritten?: unknown };
-    return typeof bytesWritten === "number" ? bytesWritten : 0;
-  }
+export function areClosed({ input, output, raw, rawOutput }: PortPair): boolean {
+  return (
+    isClosed(input) &&
+    (output === (input as unknown) || isClosed(output)) &&
+    (raw === null || isClosed(raw)) &&
+    (rawOutput === null || isClosed(rawOutput))
+  );
+}
 
-  /** Each port once. */
-  all(): Set<Readable | Writable> {
-    const all = [this.input, this.output, this.rawInput, this.rawOutput];
-    return new Set(all.filter((port) => port !== null));
-  }
-
-  get areClosed(): boolean {
-    return (
-      isClosed(this.input) &&
-      isClosed(this.output) &&
-      (this.rawInput === null || isClosed(this.rawInput)) &&
-      (this.rawOutput === null || isClosed(this.rawOutput))
-    );
-  }
+function highestSocket<Port extends object>(top: Port, below: Port | null): Port {
+  return below === null || top instanceof Socket ? top : below;
 }

@@ -12,8 +12,11 @@ export interface Speaker {
   extend?(): number | undefined;
   /** Says the last words of an end that has begun, while the output is still open. */
   lastWords?(reason: CloseReason): void;
-  /** The server drains: tells the client, and lets the connection end after the work in flight. */
-  drain(): void;
+  /**
+   * The server drains: tells the client, and lets the connection end after the work in flight.
+   * @param grace milliseconds after which the rest is cut
+   */
+  drain(grace: number): void;
   /** The connection is no longer ours: gives back to its socket what was its own. */
   letGo?(): void;
   /** The request that a request, a response or a stream of the program belongs to. */

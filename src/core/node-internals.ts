@@ -2,6 +2,7 @@
  * The one place where private properties of Node are read. Each is guarded: where it is missing, the answer is the one
  * that says least, and the caller has a way to go on.
  */
+import type { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import { Socket } from "node:net";
 
@@ -71,4 +72,11 @@ const symbols: Map<string, symbol> = new Map();
 export function hasListened(server: object): boolean {
   const id: unknown = bySymbol(server, "async_id_symbol");
   return typeof id === "number" && id > 0;
+}
+
+/** Whether a server is the one by which the primary of a cluster accepts for its workers; false where that cannot be known. */
+export function isClusterInternal(server: EventEmitter): boolean {
+  // Its only listener is an assertion that it is never called.
+  const [first, ...others] = server.listeners("connection");
+  return first?.name === "fail" && others.length === 0;
 }

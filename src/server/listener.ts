@@ -3,7 +3,7 @@
  *
  *  1. Accept: the server's 'connection' event is taken before any listener of its own hears it.
  *  2. Admit: the socket gets a permit, waits for one, or is refused in the manner of the protocol.
- *  3. Connect: it becomes a connection: a custodian below the server's, a timer, a budget.
+ *  3. Connect: it becomes a connection: a timer, a budget, and a custodian below the server's when it is asked for.
  *  4. Speak: the protocol serves it until it ends, for whatever reason.
  *  5. Release: when its ports have closed, its custodian's closers and the program's work have settled, the permit goes
  *     back; at the latest `finalizerTimeout` after the close, and then the work is published as abandoned.
@@ -12,10 +12,13 @@ import type { Server, Socket } from "node:net";
 import { defineChannel } from "../core/channels.ts";
 import { Admission } from "../admission/admission.ts";
 import type { Permit } from "../admission/permit.ts";
-import type { Connection } from "../connection/connection.ts";
+import type { Connection, ConnectionHost } from "../connection/connection.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
 import type { ConnectionManagerOptions, Supervision } from "../connection/connection-manager.ts";
+import { connectionOfPort } from "../connection/lookup.ts";
+import type { ConnectionRegistry } from "../connection/registry.ts";
 import type { Custodian } from "../custodian/custodian.ts";
+import type { ResourceKind } from "../custodian/resources.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
 import { interceptEmit } from "../protocols/intercept.ts";
 import type { Interception } from "../protocols/intercept.ts";
@@ -42,13 +45,15 @@ export const enforcedByListeners: readonly SafetyLimitName[] = [
   ...enforcedOnConnections,
 ];
 
-export class Listener {
+export class Listener implements ConnectionHost {
   readonly server: Server;
   readonly manager: ConnectionManager;
   readonly admission: Admission;
   readonly protocol: Protocol;
   readonly #custodian: Custodian;
   readonly #connections: Interception;
+  /** The program's work for a connection, until it has settled. */
+  readonly #work: Map<Connection, Promise<void>> = new Map();
 
   constructor(
     server: Server,
@@ -61,6 +66,7 @@ export class Listener {
     this.protocol = protocol;
     this.#custodian = custodian;
     this.manager = new ConnectionManager(options, { looks: protocol.looks, observeOnly });
+    custodian.manage(this.manager.connections, connectionsKind);
     const { safetyLimits } = this.manager;
     this.admission = new Admission(safetyLimits, this.manager.plainTimers, {
       admitted: (socket, permit) => this.#connect(socket, permit),
@@ -81,9 +87,18 @@ export class Listener {
     for (const connection of this.manager.connections) connection.letGo();
   }
 
+  /** Gives its permit back, as soon as nothing of it is under way any more. */
+  connectionClosed(connection: Connection): void {
+    const work = this.#work.get(connection);
+    // Somebody who waits is admitted once this end is through.
+    if (work === undefined && !connection.hasCustodian && this.admission.waiting === 0) connection.permit?.release();
+    else void this.#release(connection, work);
+  }
+
   #accept(socket: Socket): void {
-    socket.on("error", ignore);
     this.admission.request(socket);
+    // One that waits or is refused may still fail; nobody needs to know.
+    if (connectionOfPort(socket) === undefined) socket.on("error", ignore);
   }
 
   #connect(socket: Socket, permit: Permit): void {
@@ -92,32 +107,39 @@ export class Listener {
       permit.release();
       return;
     }
-    const { requestReadTimeout } = this.manager.safetyLimits;
-    const connection = this.manager.open(requestReadTimeout, socket, socket, this.#custodian.child(), false);
+    const connection = this.manager.accept(socket, this.#custodian);
+    connection.permit = permit;
     const work = this.protocol.speak(connection, socket, () => this.#connections.pass(socket));
-    void this.#release(connection, permit, work);
+    if (work !== undefined) this.#note(work, connection);
+    connection.host = this;
+    if (connection.phase === "closed") this.connectionClosed(connection);
   }
 
-  async #release(connection: Connection, permit: Permit, work: Promise<void> | undefined): Promise<void> {
-    let working = work !== undefined;
-    const worked = work?.finally(() => (working = false));
-    await connection.closed;
-    const { custodian } = connection;
-    const closers = custodian.shutdownAll();
-    // A custodian that has ended leaves its parent.
-    if (working || custodian.parent !== null) await this.#withinFinalizerTimeout(connection, permit, [closers, worked]);
-    permit.release();
+  #note(work: Promise<void>, connection: Connection): void {
+    const settled = work.finally(() => this.#work.delete(connection));
+    this.#work.set(connection, settled);
   }
 
-  async #withinFinalizerTimeout(connection: Connection, permit: Permit, work: unknown[]): Promise<void> {
-    const timer = this.manager.plainTimers.start(connection.custodian.environment.finalizerTimeout, () => {
-      permit.release();
+  async #release(connection: Connection, work: Promise<void> | undefined): Promise<void> {
+    const closers = connection.hasCustodian ? connection.custodian.shutdownAll() : undefined;
+    const timer = this.manager.plainTimers.start(this.#custodian.environment.finalizerTimeout, () => {
+      connection.permit?.release();
       if (abandonedChannel.hasSubscribers) abandonedChannel.publish({ connection });
     });
-    await Promise.all(work);
+    await Promise.all([closers, work]);
     timer.cancel();
+    connection.permit?.release();
   }
 }
 
-/** A socket that waits or lingers may still fail; nobody needs to know. */
+/** How a custodian ends the connections of a server. Those that have a custodian of their own are told by that, too. */
+const connectionsKind: ResourceKind<ConnectionRegistry> = {
+  name: "connections",
+  shutDown(connections) {
+    const newestFirst = [...connections].reverse();
+    for (const connection of newestFirst) connection.end("owner-shutdown");
+    return connections.size === 0 ? undefined : Promise.all(newestFirst.map(({ closed }) => closed));
+  },
+};
+
 function ignore(): void {}

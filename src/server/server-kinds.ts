@@ -17,7 +17,8 @@ import type { Protocol } from "../protocols/protocol.ts";
 import { enforcedByTls, tls } from "../protocols/tls/tls.ts";
 import { enforcedByListeners } from "./listener.ts";
 
-export type ServerKind = "net" | "tls" | "http" | "https" | "http2" | "http2-secure";
+export const serverKinds = ["net", "tls", "http", "https", "http2", "http2-secure"] as const;
+export type ServerKind = (typeof serverKinds)[number];
 
 /** What a server speaks, and within which limits. */
 export interface Speech {
@@ -45,22 +46,17 @@ function http2Classes(): readonly [Class, Class] {
 type Class = abstract new () => unknown;
 let classes: [Class, Class] | undefined;
 
-const onHttp1 = [...enforcedByHttp1, ...enforcedOnForms];
-const onHttp2 = [...enforcedByHttp2, ...enforcedOnForms];
-const enforcedAbove: Readonly<Record<ServerKind, readonly SafetyLimitName[]>> = {
-  net: enforcedByNet,
-  tls: enforcedByNet,
-  http: onHttp1,
-  https: onHttp1,
-  http2: onHttp2,
-  "http2-secure": onHttp2,
-};
-
 /** The limits that are enforced on the connections of a kind of server. */
 export function limitsOn(kind: ServerKind): readonly SafetyLimitName[] {
-  const above = enforcedAbove[kind];
   const isSecure = kind === "tls" || kind === "https" || kind === "http2-secure";
-  return [...enforcedByListeners, ...(isSecure ? enforcedByTls : []), ...above];
+  return [...new Set([...enforcedByListeners, ...(isSecure ? enforcedByTls : []), ...enforcedAbove(kind)])];
+}
+
+function enforcedAbove(kind: ServerKind): readonly SafetyLimitName[] {
+  if (kind === "net" || kind === "tls") return enforcedByNet;
+  if (kind === "http" || kind === "https") return [...enforcedByHttp1, ...enforcedOnForms];
+  // A secure server may speak HTTP/1.1, too.
+  return [...enforcedByHttp2, ...(kind === "http2" ? [] : enforcedByHttp1), ...enforcedOnForms];
 }
 
 /** What a server of a kind speaks. What the program made stricter on the server stays as strict. */

@@ -44,7 +44,7 @@ function begin(maxConcurrent: number, maxWaiting: number, waitTimeout: number | 
 
 test("a permit is given back once, however often it is released", () => {
   let back = 0;
-  const permit = new Permit(() => back++);
+  const permit = new Permit({ takeBack: () => back++ });
   assert.equal(permit.isReleased, false);
   permit.release();
   permit.release();

@@ -39,7 +39,7 @@ test("over random histories a connection ends once, closes both ports, and its p
       let shutDown = 0;
       let givenBack = 0;
       custodian.defer(() => shutDown++);
-      const permit = new Permit(() => givenBack++);
+      const permit = new Permit({ takeBack: () => givenBack++ });
       void connection.closed.then(() => permit.release());
       let first: string | null = null;
       for (const { do: what, ms } of history) {

@@ -102,7 +102,7 @@ test("on one connection, each request's files go with its answer", async (t) => 
   await until(() => sockets[0]?.listenerCount("close") === before);
 });
 
-test("a form that stalls is ended by the deadline of its connection, and leaves nothing behind", async (t) => {
+test("a form that stalls is ended by the deadlines of its connection, and leaves nothing behind", async (t) => {
   const outcome = gate<unknown>();
   const folder = temporaryFolder(t, async () => {
     client.socket.destroy();
@@ -111,13 +111,13 @@ test("a form that stalls is ended by the deadline of its connection, and leaves 
   const web = await startWeb(
     t,
     (request) => void parseFormData(request, { safetyLimits }).then(outcome.open, outcome.open),
-    { responseTimeout: "10s" },
+    { minReceiveRate: { bytesPerSecond: 240, grace: "5s" } },
   );
   const client = await web.connect();
   client.write(head(form.length)).write(form.subarray(0, 300_000));
   await until(() => readdirSync(folder).length > 0);
-  await web.pass(10_000);
-  await client.gets(/^HTTP\/1.1 503/);
+  while (client.received === "") await web.pass(1000);
+  assert.match(client.received, /^HTTP\/1.1 (408|503)/, "503 where the disk was slower than the client");
   client.socket.destroy();
   // If the disk had made the server pause, the end of the connection is its linger's.
   let isOver = false;

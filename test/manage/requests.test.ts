@@ -46,7 +46,7 @@ for (const [name, leave] of [
     const lateness = [(await stop) - left, (await upstream.left) - left];
     assert.ok(
       lateness.every((ms) => ms < 50),
-      `stopped after ${lateness} ms`,
+      `stopped after ${lateness.join(" and ")} ms`,
     );
   });
 }
@@ -65,12 +65,10 @@ test("what a request owns ends with it: a file, a child process, a timer, a call
   const client = await web.connect();
   client.write(get("/"));
   await client.gets(/ok$/);
-  assert.ok(child !== undefined);
-  await once(child, "exit");
-  assert.equal(child.signalCode, "SIGTERM");
+  await until(() => child?.signalCode !== null);
+  assert.equal(child?.signalCode, "SIGTERM");
   await web.pass(120_000);
   assert.deepEqual(ends, ["callback"]);
-  assert.equal([...web.server.connections].length, 0, "idle for two minutes");
 });
 
 test("the next request on a connection has an owner and a deadline of its own", async (t) => {

@@ -25,11 +25,11 @@ function answer(status: number, headers: readonly string[] = []): string {
  */
 export function errorAnswer(
   status: number | null,
-  response: ServerResponse | undefined,
+  response: ServerResponse | null,
   phase: Phase | null,
 ): string | null {
   if (status === null) return null;
-  if (response === undefined) return phase === "reading" ? answer(status) : null;
+  if (response === null) return phase === "reading" ? answer(status) : null;
   return response.headersSent ? null : answer(status);
 }
 

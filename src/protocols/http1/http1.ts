@@ -5,7 +5,9 @@
 import { IncomingMessage } from "node:http";
 import type { Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
+import { responseOnSocket } from "../../core/node-internals.ts";
 import { toError } from "../../core/report.ts";
+import { closeReasons } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { connectionOf, connectionOfPort } from "../../connection/lookup.ts";
 import { isProtocolError } from "../../connection/ports.ts";
@@ -13,8 +15,8 @@ import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.t
 import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
 import type { Protocol } from "../protocol.ts";
-import { upgraded } from "../websocket/upgraded.ts";
-import { parserStatus, refusal } from "./answers.ts";
+import { adoptUpgraded, enforcedOnUpgraded, upgrade } from "../websocket/upgraded.ts";
+import { errorAnswer, parserStatus, refusal } from "./answers.ts";
 import { ServerSettings } from "./node-settings.ts";
 import type { HttpSettings } from "./node-settings.ts";
 import { Http1Speaker } from "./speaker.ts";
@@ -29,6 +31,7 @@ export const enforcedByHttp1: readonly SafetyLimitName[] = [
   "maxRequestBodyLength",
   "maxRequestsPerConnection",
   "minReceiveRate",
+  ...enforcedOnUpgraded,
 ];
 
 /** Speaks HTTP/1.1 on the sockets of `server`, with the program's own listeners. */
@@ -84,14 +87,7 @@ function takeRequests(server: Server, event: string): Interception {
   const requests = interceptEmit(server, event, (...args) => {
     const [request, response] = args as [IncomingMessage, ServerResponse];
     if (speakerOf(request)?.begin(request, response) === false) return;
-    try {
-      requests.pass(...args);
-    } catch (error) {
-      const connection = connectionOf(request);
-      if (connection === undefined) throw error;
-      connection.manager.fail(toError(error), connection);
-      connection.end("handler-error");
-    }
+    passOrEnd(requests, args, connectionOfPort(request.socket));
   });
   return requests;
 }
@@ -100,10 +96,28 @@ function takeUpgrades(server: Server, event: string): Interception {
   const upgrades = interceptEmit(server, event, (...args) => {
     const request = args[0] as IncomingMessage;
     const connection = connectionOfPort(request.socket);
-    if (connection !== undefined) upgraded(connection, request);
-    upgrades.pass(...args);
+    if (connection !== undefined) leaveHttp(connection, request);
+    passOrEnd(upgrades, args, connection);
   });
   return upgrades;
+}
+
+function leaveHttp(connection: Connection, request: IncomingMessage): void {
+  connection.speaker?.letGo?.();
+  // While an earlier request is being answered, what is written first says nothing about this one.
+  if (responseOnSocket(request.socket) !== undefined) adoptUpgraded(connection);
+  else upgrade(connection, request, (reason) => errorAnswer(closeReasons[reason].httpStatus, null, "reading"));
+}
+
+/** A listener of the program that throws ends its own connection only. */
+function passOrEnd(interception: Interception, args: unknown[], connection: Connection | undefined): void {
+  try {
+    interception.pass(...args);
+  } catch (error) {
+    if (connection === undefined) throw error;
+    connection.manager.fail(toError(error), connection);
+    connection.end("handler-error");
+  }
 }
 
 /** A program that listens for these answers them itself. */

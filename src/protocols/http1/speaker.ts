@@ -30,8 +30,10 @@ const contentType = /^content-type: *(.*)/im;
 export class Http1Speaker implements Speaker, RequestHost {
   readonly connection: Connection;
   readonly #settings: ServerSettings;
-  /** Read and not yet answered, oldest first. */
-  readonly #open: ServerResponse[] = [];
+  /** The oldest that was read and not yet answered: it is its turn. */
+  #response: ServerResponse | null = null;
+  /** Those behind it, oldest first. */
+  #behind: ServerResponse[] | null = null;
   /** The body of the newest request, while it is being received. */
   #body: IncomingBody | null = null;
   #requests = 0;
@@ -63,16 +65,21 @@ export class Http1Speaker implements Speaker, RequestHost {
   /** A request's head was read: its handler is about to run. @returns false where it is refused instead */
   begin(request: IncomingMessage, response: ServerResponse): boolean {
     // A program that passes an expectation on as a request brings the same response again.
-    if (this.#open.includes(response)) return true;
+    if (response === this.#response || this.#behind?.includes(response) === true) return true;
     const { connection } = this;
     const { safetyLimits } = connection.manager;
     const { method = "", url = "", rawHeaders } = request;
     const length = method.length + url.length + restOfLine;
     const { broken, hasBody, bodyIsLimited } = judgeHead(length, rawHeaders, safetyLimits);
-    this.#open.push(response);
     this.#requests++;
-    if (this.#settings.watchesResponses || this.#open.length > 1) this.#watchEnds();
-    if (this.#open.length === 1) this.#takeTurn(hasBody);
+    if (this.#requests > safetyLimits.maxRequestsPerConnection && connection.endsSoon) {
+      // It came behind the last that is served, and will not be answered. Nor need what follows it be read.
+      connection.input.pause();
+      return false;
+    }
+    if (this.#response !== null) (this.#behind ??= []).push(response);
+    else this.#takeTurn(response, hasBody);
+    if (this.#settings.watchesResponses || this.#behind !== null) this.#watchEnds();
     if (this.#requests >= safetyLimits.maxRequestsPerConnection)
       connection.endSoon("limit", "maxRequestsPerConnection");
     if (broken !== null && connection.mayCut("limit", broken)) {
@@ -92,14 +99,16 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const { phase } = connection;
     if (phase === "idle") {
-      if (this.#received === this.#receivedAtIdle) return;
+      // Of a first request, some may have come while the client waited for a permit.
+      if (this.#received === (this.#requests === 0 ? 0 : this.#receivedAtIdle)) return;
       // The first request has been timed since the connection was made.
       connection.enter("reading", this.#requests === 0 ? undefined : plan.request);
       return;
     }
+    if (connection.shouldClose) this.#announceClose();
     const now = connection.manager.timers.clock.now();
     this.#body?.observe(now);
-    if (phase === "handling" && this.#open[0]?.headersSent === true) {
+    if (phase === "handling" && this.#response?.headersSent === true) {
       connection.enter("sending");
       this.#sent = -1;
     }
@@ -110,8 +119,8 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const before = connection.phase;
     this.look();
-    const [response] = this.#open;
-    if (response === undefined) {
+    const response = this.#response;
+    if (response === null) {
       // A request that began just now has its own time.
       const begun = connection.phase !== before && this.#requests > 0;
       return begun ? connection.manager.safetyLimits.requestReadTimeout : undefined;
@@ -130,22 +139,25 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { closeLimit, output } = connection;
     const byLimit = closeLimit === null ? undefined : limitStatus[closeLimit];
     const status = this.parserStatus ?? byLimit ?? closeReasons[reason].httpStatus;
-    // The fault of a later request is no answer to an earlier one.
-    const isLater = this.#open.length > 1 && (this.parserStatus !== null || byLimit !== undefined);
-    const answer = isLater ? null : errorAnswer(status, this.#open[0], connection.lastPhase);
+    // The fault of a later request, or of what follows the newest, is no answer to one that came whole.
+    const open = (this.#response === null ? 0 : 1) + (this.#behind?.length ?? 0);
+    const whole = open - (this.#body === null || this.#body.complete ? 0 : 1);
+    const isLater = whole > 0 && (this.parserStatus !== null || byLimit !== undefined);
+    const answer = isLater ? null : errorAnswer(status, this.#response, connection.lastPhase);
     this.#leaveSocketToUs();
     if (answer !== null && !output.writableEnded) output.write(answer);
   }
 
   /** Idle ends at once; what is half sent gets its short chance; what is in flight is answered and told that it was the last. */
-  drain(): void {
+  drain(grace: number): void {
     const { connection } = this;
     this.look();
     connection.endSoon("drained");
     this.#announceClose();
     if (connection.phase === "reading") {
-      const { clock } = connection.manager.timers;
-      const chance = Math.min(connection.timer.deadline - clock.now(), connection.manager.safetyLimits.lingerTimeout);
+      const { timers, safetyLimits } = connection.manager;
+      // The other half of a short grace is for the client to see its 408.
+      const chance = Math.min(connection.timer.deadline - timers.clock.now(), safetyLimits.lingerTimeout, grace / 2);
       connection.timer.reset(Math.max(0, chance));
     }
   }
@@ -158,7 +170,7 @@ export class Http1Speaker implements Speaker, RequestHost {
   }
 
   requestOf(value: object): ManagedRequest | undefined {
-    const response = this.#open.find(({ req }) => req === value);
+    const response = this.#open().find(({ req }) => req === value);
     if (response === undefined) return undefined;
     const request = new ManagedRequest(this);
     markRequest(value, request);
@@ -167,13 +179,13 @@ export class Http1Speaker implements Speaker, RequestHost {
   }
 
   plannedDeadline(request: ManagedRequest): number {
-    const response = this.#open.find(({ req }) => markedRequest(req) === request);
+    const response = this.#open().find(({ req }) => markedRequest(req) === request);
     return response === undefined ? Infinity : this.#deadline(response);
   }
 
   retime(request: ManagedRequest): void {
-    const [response] = this.#open;
-    if (response !== undefined && markedRequest(response.req) === request) this.#setTimer(response);
+    const response = this.#response;
+    if (response !== null && markedRequest(response.req) === request) this.#setTimer(response);
   }
 
   /** A client that says FIN while its handler works has left, as far as a program that asks is concerned. */
@@ -205,13 +217,15 @@ export class Http1Speaker implements Speaker, RequestHost {
 
   /** The response in turn has been sent. */
   #answered(): void {
-    this.#open.shift();
+    const next = this.#behind?.shift() ?? null;
+    if (this.#behind?.length === 0) this.#behind = null;
+    this.#response = next;
     if (this.#body?.complete === true) this.#body = null;
     const { connection } = this;
     if (connection.closeReason !== null || connection.phase === "upgraded") return;
-    if (this.#open.length > 0) {
+    if (next !== null) {
       // The next of several that came together. Its time begins when its turn has come.
-      this.#takeTurn(this.#body !== null);
+      this.#takeTurn(next, this.#body !== null);
       return;
     }
     this.#body = null;
@@ -220,16 +234,21 @@ export class Http1Speaker implements Speaker, RequestHost {
     else connection.enter("idle", plan.idle);
   }
 
-  #takeTurn(hasBody: boolean): void {
+  /** Oldest first. */
+  #open(): readonly ServerResponse[] {
+    return this.#response === null ? [] : [this.#response, ...(this.#behind ?? [])];
+  }
+
+  #takeTurn(response: ServerResponse, hasBody: boolean): void {
     const { connection } = this;
+    this.#response = response;
     connection.enter("handling", plan.response);
     const { timers, safetyLimits } = connection.manager;
     const { requestReadTimeout, responseTimeout } = safetyLimits;
     // The clock was read a moment ago.
     this.#turnAt = responseTimeout === Infinity ? timers.clock.now() : connection.timer.deadline - responseTimeout;
     if (hasBody && requestReadTimeout < responseTimeout) connection.timer.reset(requestReadTimeout);
-    const [response] = this.#open;
-    if (response !== undefined && markedRequest(response.req)?.movedDeadline != null) this.#setTimer(response);
+    if (markedRequest(response.req)?.movedDeadline != null) this.#setTimer(response);
   }
 
   #setTimer(response: ServerResponse): void {
@@ -242,7 +261,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     const moved = markedRequest(response.req)?.movedDeadline;
     if (moved != null) return moved;
     const { safetyLimits } = this.connection.manager;
-    const body = this.#open.length === 1 ? this.#body : null;
+    const body = this.#behind === null ? this.#body : null;
     if (body?.isAwaited === true) return body.deadline(safetyLimits);
     if (response.headersSent) return Infinity;
     return Math.max(this.#turnAt, body?.progressAt ?? 0) + safetyLimits.responseTimeout;
@@ -258,8 +277,8 @@ export class Http1Speaker implements Speaker, RequestHost {
   /** A handler that has begun and then falls silent, though the client takes everything. */
   #lookForSilence(now: number): void {
     const { connection } = this;
-    const [response] = this.#open;
-    if (response === undefined || connection.unsentBytes > 0 || response.writableEnded) {
+    const response = this.#response;
+    if (response === null || connection.unsentBytes > 0 || response.writableEnded) {
       this.#sent = -1;
       return;
     }
@@ -275,14 +294,14 @@ export class Http1Speaker implements Speaker, RequestHost {
 
   /** By its event, where node:http gives no other news of the end of a response. */
   #watchEnds(): void {
-    for (const response of this.#open) {
+    for (const response of this.#open()) {
       if (response.listeners("close").includes(this.#responseClosed)) continue;
       response.once("close", this.#responseClosed);
     }
   }
 
   readonly #responseClosed = (): void => {
-    if (this.#open[0]?.closed === true) this.#answered();
+    if (this.#response?.closed === true) this.#answered();
   };
 
   /** Takes the socket from node:http, so that what still comes is thrown away rather than parsed. */
@@ -291,12 +310,14 @@ export class Http1Speaker implements Speaker, RequestHost {
     for (const event of ["data", "end", "drain", "timeout"]) input.removeAllListeners(event);
     // A listener of ours makes the socket give bytes to JavaScript again instead of the parser.
     input.on("data", () => {});
+    // node:http has stopped reading where nobody took the body, and the stream believes that it still reads.
+    input._read(0);
   }
 
   /** On the newest response only: on an earlier one node:http would drop the requests behind it. */
   #announceClose(): void {
-    const newest = this.#open.at(-1);
-    if (newest === undefined || newest === this.#told) return;
+    const newest = this.#behind?.at(-1) ?? this.#response;
+    if (newest === null || newest === this.#told) return;
     if (this.#told !== null && !this.#told.headersSent) this.#told.shouldKeepAlive = true;
     this.#told = !newest.headersSent && newest.shouldKeepAlive ? newest : null;
     newest.shouldKeepAlive = false;

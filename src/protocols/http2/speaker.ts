@@ -124,7 +124,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (busy) return this.#leaving ? safetyLimits.lingerTimeout : Math.min(next - now, safetyLimits.idleTimeout);
     // The client is still taking what the last streams have sent.
     if (this.unsentBytes > 0) return safetyLimits.idleTimeout;
-    if (this.#leaving) connection.finish();
+    if (this.#leaving) this.#finished();
     return undefined;
   }
 
@@ -201,8 +201,13 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       return;
     }
     const { output } = connection;
-    if (output.writableFinished || output.destroyed) this.#finished();
-    else output.once("finish", () => this.#finished());
+    if (output.writableFinished || output.destroyed) {
+      this.#finished();
+      return;
+    }
+    this.#leaving = true;
+    connection.timer.reset(connection.manager.safetyLimits.lingerTimeout);
+    output.once("finish", () => this.#finished());
   }
 
   streamClosedHere(stream: ServerHttp2Stream): void {
@@ -293,7 +298,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   /** The last open stream has ended. */
   #quiet(): void {
     const { connection } = this;
-    if (connection.closeReason !== null) return;
+    // A session that ends all its streams is about to tell of its own end.
+    if (connection.closeReason !== null || this.#session?.destroyed === true) return;
     if (connection.shouldClose) this.#leave();
     if (this.#leaving || this.#session?.closed === true) {
       this.#leaving = true;

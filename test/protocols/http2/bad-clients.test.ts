@@ -150,7 +150,10 @@ test("a client that goes away has ended or reset, and the request's signal abort
     await until(() => web.ends().length === number);
     assert.equal(signals[number - 1]?.aborted, true);
   }
-  assert.deepEqual(web.ends(), ["client-ended while handling", "client-reset while handling"]);
+  assert.deepEqual(
+    web.ends().map((end) => end.split(" ")[0]),
+    ["client-ended", "client-reset"],
+  );
 });
 
 test("a client that closes its session has ended", async (t) => {

@@ -75,9 +75,8 @@ export class Connection implements PortPair {
   #shouldClose: boolean;
   #phase: Phase = "idle";
   #deadline: PlannedDeadline = plan.request;
-  /** Where the plan put the deadline; elsewhere, the program has moved it. */
+  /** Where the plan put the deadline; NaN where the program has moved it. */
   #plannedAt: number;
-  #deadlineMoved = false;
   #reader: Reader | null = null;
   /** What its protocol knows of it; null where nobody speaks for us. @internal */
   speaker: Speaker | null = null;
@@ -227,19 +226,19 @@ export class Connection implements PortPair {
 
   /** Moves the deadline by `ms`, which may be negative. Racket entry: `adjust-connection-timeout!`. @returns whether it was still open */
   adjustTimeout(ms: Duration): boolean {
-    this.#deadlineMoved = true;
+    this.#plannedAt = Number.NaN;
     return this.timer.increment(ms);
   }
 
   /** The deadline becomes now + `ms`. Racket entry: `reset-connection-timeout!`. @returns whether it was still open */
   resetTimeout(ms: Duration): boolean {
-    this.#deadlineMoved = true;
+    this.#plannedAt = Number.NaN;
     return this.timer.reset(ms);
   }
 
   /** Whether the program has moved the deadline since the plan set it. @internal */
   get deadlineMoved(): boolean {
-    return this.#deadlineMoved;
+    return Number.isNaN(this.#plannedAt);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -251,7 +250,6 @@ export class Connection implements PortPair {
   enter(phase: Phase, deadline?: PlannedDeadline): void {
     if (this.#ending !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
-    this.#deadlineMoved = false;
     this.timer.reset(this.manager.timeouts[deadline.order] ?? Infinity);
     this.#plannedAt = this.timer.deadline;
     if (phase === "idle") this.#endIfSoon();
@@ -447,9 +445,20 @@ export class Connection implements PortPair {
     this.#ending = { reason: "completed", limit: null, phase: this.#phase };
     this.#phase = "closed";
     for (const port of allPorts(this)) unmarkPort(port, this);
-    if (this.#hasCustodian) this.#custodian.release(this);
+    if (this.#hasCustodian) this.#leaveCustodian();
+    // What its host admitted it with is given back at once: there is no end to wait for.
+    this.host = null;
+    this.permit?.release();
     this.manager.forget(this);
     this.#tellClosed("completed");
+  }
+
+  /** What the program has put under the custodian still ends with the port; nobody else needs it any more. */
+  #leaveCustodian(): void {
+    const custodian = this.#custodian;
+    custodian.release(this);
+    custodian.parent?.release(custodian);
+    if (custodian.isUsed) this.#input.once("close", () => void custodian.shutdownAll("closed"));
   }
 
   #mark(input: Readable, output: Writable): void {

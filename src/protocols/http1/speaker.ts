@@ -8,8 +8,8 @@
  *  - where the program has moved the request's deadline: that one alone, until the response has been sent.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import { sentHead } from "../../core/node-internals.ts";
+import { Socket } from "node:net";
+import { announceKeepAlive, responseOnSocket, sentHead } from "../../core/node-internals.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
@@ -48,12 +48,15 @@ export class Http1Speaker implements Speaker, RequestHost {
   #told: ServerResponse | null = null;
   /** Whether node:http believes that its own timer of the idle connection is set. */
   #idleTimerTaken = false;
+  /** Whether it may have requests in flight that are older than our being here. */
+  #adopted = false;
   /** The status of what the parser refused. */
   parserStatus: number | null = null;
 
   constructor(connection: Connection, settings: ServerSettings) {
     this.connection = connection;
     this.#settings = settings;
+    // What came through a handshake is of the first request.
     this.#receivedAtIdle = connection.bytesReceived;
   }
 
@@ -86,11 +89,50 @@ export class Http1Speaker implements Speaker, RequestHost {
       return false;
     }
     if (hasBody) {
-      const most = bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity;
-      this.#body = new IncomingBody(request, connection, most, () => connection.end("limit", "maxRequestBodyLength"));
+      this.#receive(request, bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity);
     }
     if (connection.shouldClose) this.#announceClose();
     return true;
+  }
+
+  /**
+   * Takes over a connection that was open before we came.
+   * @param response of the request in flight, or undefined between two
+   * @param receives whether a request is on its way
+   */
+  adopt(response: ServerResponse | undefined, receives: boolean): void {
+    const { connection } = this;
+    const socket = connection.input as Socket;
+    this.#adopted = true;
+    // Ours decides from now on; node:http believes that its own is still set.
+    if (socket.timeout === this.#settings.earlierIdleTimer) {
+      Socket.prototype.setTimeout.call(socket, 0);
+      this.#idleTimerTaken = true;
+    }
+    if (connection.bytesReceived === 0) connection.enter("idle", plan.request);
+    else {
+      this.#requests = 1;
+      if (response !== undefined) this.#resume(response);
+      else if (receives) connection.enter("reading", plan.request);
+      else connection.enter("idle", plan.idle);
+    }
+  }
+
+  /** A request whose handler had run before we came. */
+  #resume(response: ServerResponse): void {
+    const { req } = response;
+    if (!req.complete) {
+      const { safetyLimits } = this.connection.manager;
+      const { bodyIsLimited } = judgeHead(0, req.rawHeaders, safetyLimits);
+      this.#receive(req, bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity);
+    }
+    this.#takeTurn(response, this.#body !== null);
+    this.#watchEnds();
+  }
+
+  #receive(request: IncomingMessage, most: number): void {
+    const { connection } = this;
+    this.#body = new IncomingBody(request, connection, most, () => connection.end("limit", "maxRequestBodyLength"));
   }
 
   /** What no event tells: the first byte of a request, the begin of a response, and the silence of a handler. */
@@ -161,11 +203,18 @@ export class Http1Speaker implements Speaker, RequestHost {
     }
   }
 
-  /** What `speak` has put on the socket is put off again; a body under way still passes through our `push`. */
+  /** What we have put on the socket, and on what is in flight, is put off again. The server's settings are its own by now. */
   letGo(): void {
-    const socket = this.connection.input as Partial<Socket>;
-    delete socket.setTimeout;
-    delete socket.destroySoon;
+    const socket = this.connection.input as Socket;
+    delete (socket as Partial<Socket>).setTimeout;
+    delete (socket as Partial<Socket>).destroySoon;
+    this.#body?.letGo();
+    for (const response of this.#open()) {
+      response.off("close", this.#responseClosed);
+      announceKeepAlive(response, this.#settings.keepAliveTimeout);
+    }
+    // node:http believes that its own timer has been running.
+    if (this.#idleTimerTaken && this.#response === null) socket.setTimeout(this.#settings.idleTimer());
   }
 
   requestOf(value: object): ManagedRequest | undefined {
@@ -220,6 +269,15 @@ export class Http1Speaker implements Speaker, RequestHost {
       // The next of several that came together. Its time begins when its turn has come.
       this.#takeTurn(next, this.#body !== null);
       return;
+    }
+    if (this.#adopted) {
+      // Of those that came together before us only the one in turn could be found.
+      const older = responseOnSocket(connection.input as Socket);
+      this.#adopted = older !== undefined;
+      if (older !== undefined) {
+        this.#resume(older);
+        return;
+      }
     }
     this.#body = null;
     this.#receivedAtIdle = connection.bytesReceived;

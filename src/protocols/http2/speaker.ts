@@ -4,7 +4,7 @@
  */
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { handleQueue } from "../../core/node-internals.ts";
+import { handleQueue, isSessionDead } from "../../core/node-internals.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
@@ -23,6 +23,7 @@ import { ControlFrames, allowances } from "./control-frames.ts";
 import { Exchange, http2Code } from "./exchange.ts";
 import { freeSession, freeStream, hasErrorListener, watchSession, watchStream } from "./own-methods.ts";
 import type { Http2Watcher } from "./own-methods.ts";
+import { waitingIn } from "./sending.ts";
 import type { SessionSending } from "./sending.ts";
 
 /** What a stream of a client may have on its way when nobody waits for it any more, where the settings do not say. */
@@ -92,6 +93,10 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     for (const exchange of this.#open.values()) this.#control.allow(exchange.bodyProgress());
     if (this.#control.judges && !this.#control.look((connection.input as Socket).bytesRead, sent, now)) {
       this.#abused("maxControlFrames");
+      return;
+    }
+    if (!this.#session.closed && isSessionDead(this.#session)) {
+      connection.end("protocol-error");
       return;
     }
     if (this.#open.size === 0) return;
@@ -321,7 +326,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   /** Bytes that wait in the streams. */
   get #waiting(): number {
     let bytes = 0;
-    for (const { stream } of this.#open.values()) bytes += stream.bufferSize;
+    for (const { stream } of this.#open.values()) bytes += waitingIn(stream);
     return bytes;
   }
 

@@ -56,7 +56,6 @@ export class Http1Speaker implements Speaker, RequestHost {
   constructor(connection: Connection, settings: ServerSettings) {
     this.connection = connection;
     this.#settings = settings;
-    // What came through a handshake is of the first request.
     this.#receivedAtIdle = connection.bytesReceived;
   }
 

@@ -106,12 +106,15 @@ for (const protocol of protocols) {
 }
 
 for (const protocol of ["http", "https"] as const) {
+  // What a client takes is seen when the kernel has room for more, which is in steps of some megabytes on loopback: a
+  // period asks for several of them.
   const least = 400_000;
+  const pace = (least * 4) / 3;
   test(
-    `${protocol}: a client that reads 1 kB/s more than minSendRate gets all of it`,
+    `${protocol}: a client that reads a third faster than minSendRate gets all of it`,
     { timeout: 60_000 },
     async (t) => {
-      const limits = { minSendRate: { bytesPerSecond: least, grace: "10s" }, maxBufferedBytes: Infinity };
+      const limits = { minSendRate: { bytesPerSecond: least, grace: "30s" }, maxBufferedBytes: Infinity };
       const { managed, clock, socket } = await ask(t, protocol, limits);
       let taken = 0;
       socket.on("data", ({ length }: Buffer) => (taken += length));
@@ -119,7 +122,7 @@ for (const protocol of ["http", "https"] as const) {
       await until(() => [...managed.connections].some(({ unsentBytes }) => unsentBytes > 0));
       const started = clock.now();
       while (taken < size) {
-        const due = Math.min(size, ((clock.now() - started) / 1000) * (least + 1000));
+        const due = Math.min(size, ((clock.now() - started) / 1000) * pace);
         if (taken < due) {
           socket.resume();
           await until(() => taken >= due || managed.connections.size === 0);
@@ -129,7 +132,7 @@ for (const protocol of ["http", "https"] as const) {
         clock.advance(250);
         await settle();
       }
-      assert.ok(clock.now() - started > 120_000, "it took its time");
+      assert.ok(clock.now() - started > 100_000, "it took its time");
     },
   );
 }

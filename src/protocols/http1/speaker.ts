@@ -56,8 +56,7 @@ export class Http1Speaker implements Speaker, RequestHost {
   constructor(connection: Connection, settings: ServerSettings) {
     this.connection = connection;
     this.#settings = settings;
-    // What came through a handshake is of the first request.
-    this.#receivedAtIdle = connection.raw === null ? connection.bytesReceived : 0;
+    this.#receivedAtIdle = connection.bytesReceived;
   }
 
   get waitsForClient(): boolean {

@@ -13,6 +13,7 @@ import { manage } from "../../../src/index.ts";
 import type { Managed, ManageOptions } from "../../../src/index.ts";
 import { certificate } from "../../support/certificate.ts";
 import { until } from "../../support/clients.ts";
+import { Pauses } from "../../support/pauses.ts";
 import { TcpClient } from "../../support/tcp-client.ts";
 import { isSecure, makeServer } from "./servers.ts";
 import type { ProtocolName, Scene } from "./servers.ts";
@@ -162,25 +163,4 @@ export function endedAtGrace(outcome: Outcome, granted: number = grace): void {
 
 function endedWithin({ took, paused }: Outcome, least: number, most: number): void {
   assert.ok(took >= least && took <= most + paused, `it took ${took} ms, of which ${paused} are not its own`);
-}
-
-/** Adds up how long this process could not run, because of other tests and other programs. */
-class Pauses {
-  readonly #every = 10;
-  #last = performance.now();
-  #sum = 0;
-  readonly #timer: NodeJS.Timeout = setInterval(() => this.#look(), this.#every);
-
-  /** Milliseconds. */
-  end(): number {
-    clearInterval(this.#timer);
-    this.#look();
-    return this.#sum;
-  }
-
-  #look(): void {
-    const now = performance.now();
-    this.#sum += Math.max(0, now - this.#last - 2 * this.#every);
-    this.#last = now;
-  }
 }

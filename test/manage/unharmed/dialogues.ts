@@ -1,4 +1,5 @@
 /** What clients say in raw bytes, good and bad. Each ends by the server's doing. */
+import { fin } from "./servers.ts";
 import type { Dialogue } from "./servers.ts";
 
 function ask(path: string, ...headers: string[]): string {
@@ -67,8 +68,8 @@ export const dialogues: Readonly<Record<string, Dialogue>> = {
   "an upgrade that nobody listens for": [ask("/", "Connection: Upgrade, close", "Upgrade: other")],
   "CONNECT that nobody listens for": ["CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n"],
   "a socket that the program destroys": [ask("/destroyed")],
-  "FIN between requests": [ask("/1"), { gets: /\/1 1\.1$/ }, "FIN"],
-  "FIN at once": ["FIN"],
+  "FIN between requests": [ask("/1"), { gets: /\/1 1\.1$/ }, fin],
+  "FIN at once": [fin],
 };
 
 export { last };

@@ -84,8 +84,11 @@ export async function startPair(
   };
 }
 
+/** The end of what a client says. */
+export const fin: unique symbol = Symbol("FIN");
+
 /** What a client says: pieces, each after the answer to those before has begun to come, where `gets` says what it waits for. */
-export type Dialogue = readonly (string | { readonly gets: RegExp } | "FIN")[];
+export type Dialogue = readonly (string | { readonly gets: RegExp } | typeof fin)[];
 
 /** Everything that comes back, and how the connection ended; nothing of time. */
 export async function hold(where: NetConnectOpts, dialogue: Dialogue): Promise<string> {
@@ -100,7 +103,7 @@ export async function hold(where: NetConnectOpts, dialogue: Dialogue): Promise<s
   });
   await once(socket, "connect");
   for (const line of dialogue) {
-    if (line === "FIN") socket.end();
+    if (line === fin) socket.end();
     else if (typeof line === "string") socket.write(line, "latin1");
     else await comes(socket, over, () => line.gets.test(received));
   }

@@ -17,7 +17,7 @@ import type { TestContext } from "node:test";
 import * as fc from "fast-check";
 import { compiledRoot } from "../../support/paths.ts";
 import { dialogues, exchanges, last } from "./dialogues.ts";
-import { hold, startPair } from "./servers.ts";
+import { fin, hold, startPair } from "./servers.ts";
 import type { Dialogue, Pair, Program } from "./servers.ts";
 
 function at(server: Server): NetConnectOpts {
@@ -40,7 +40,7 @@ function tellsTheSame(name: string, program: Program, dialogue: Dialogue, expect
   });
 }
 
-describe("the same bytes", () => {
+void describe("the same bytes", () => {
   for (const [name, dialogue] of Object.entries(dialogues)) tellsTheSame(name, {}, dialogue);
   for (const [name, { says, gets }] of Object.entries(exchanges)) tellsTheSame(name, {}, [says, { gets }, last]);
 });
@@ -61,7 +61,7 @@ function takeOver(socket: Socket, head: Buffer, welcome: string): void {
     });
 }
 
-describe("the same bytes, with listeners and settings of the program", () => {
+void describe("the same bytes, with listeners and settings of the program", () => {
   tellsTheSame(
     "'clientError'",
     { prepare: (server) => void server.on("clientError", (_error, socket) => socket.end("HTTP/1.1 400 Mine\r\n\r\n")) },
@@ -113,7 +113,7 @@ describe("the same bytes, with listeners and settings of the program", () => {
   tellsTheSame(
     "maxRequestsPerSocket",
     { prepare: (server) => void (server.maxRequestsPerSocket = 2) },
-    [ask.replace("Connection: close\r\n", "").repeat(3), { gets: /503 Service[^]*\r\n\r\n/ }, "FIN"],
+    [ask.replace("Connection: close\r\n", "").repeat(3), { gets: /503 Service[^]*\r\n\r\n/ }, fin],
     /503/,
   );
   tellsTheSame("maxHeaderSize", { options: { maxHeaderSize: 1000 } }, [ask.replace("x", "x".repeat(1500))], /431/);
@@ -151,7 +151,7 @@ describe("the same bytes, with listeners and settings of the program", () => {
   });
 });
 
-describe("the same bytes, wherever the servers listen", () => {
+void describe("the same bytes, wherever the servers listen", () => {
   test("on unix sockets", async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "portreeve-"));
     t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -183,11 +183,11 @@ async function listenOnDescriptor(t: TestContext, which: string): Promise<number
   return port;
 }
 
-describe("the documented repairs", () => {
+void describe("the documented repairs", () => {
   test("a client that says FIN after its request gets its answer", async (t) => {
     const pair = await startPair({});
     t.after(() => pair.end());
-    const dialogue = [ask.replace("/ ", "/late "), "FIN"] as const;
+    const dialogue = [ask.replace("/ ", "/late "), fin] as const;
     assert.equal(await hold(at(pair.bare), dialogue), "<FIN>");
     assert.match(await hold(at(pair.managed), dialogue), /late<FIN>$/);
   });

@@ -16,7 +16,7 @@ import type { CloseReason } from "./close-reason.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import { plan } from "./deadline-plan.ts";
 import type { PlannedDeadline } from "./deadline-plan.ts";
-import { markPort, unmarkPort } from "./lookup.ts";
+import { hearErrors, markPort, unmarkPort } from "./lookup.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 import { closePorts, cutPorts } from "./port-closing.ts";
@@ -115,6 +115,8 @@ export class Connection implements PortPair {
       // The ports are ours now: shutting the custodian down ends them by ending this connection, last bytes included.
       custodian.release(input);
       custodian.release(output);
+      hearErrors(input);
+      hearErrors(output);
     }
     this.timer = manager.timers.start<Connection>(timeout, expire, this);
     this.#plannedAt = this.timer.deadline;
@@ -264,6 +266,8 @@ export class Connection implements PortPair {
     this.#output = output;
     this.#reader = null;
     this.#mark(input, output);
+    hearErrors(input);
+    hearErrors(output);
     if (this.#ending !== null) this.#closePorts(this.#ending);
   }
 

@@ -23,8 +23,6 @@ export function markPort(port: Readable | Writable, connection: Connection): voi
   if (port instanceof Socket && port._destroy === Socket.prototype._destroy) {
     // Every end of a socket goes through this, once. Listeners from the beginning would take twice the memory.
     port._destroy = destroyMarked;
-    // An error that nobody hears ends the process.
-    port.on("error", ignore);
     return;
   }
   port.on("error", onError);
@@ -51,6 +49,11 @@ function destroyMarked(this: Socket, error: Error | null, done: (error?: Error |
   // Not before the server's own listeners, so that a connection that has closed has no request that has not.
   if (connection !== undefined) this.on("close", onClose);
   Socket.prototype._destroy.call(this, error, done);
+}
+
+/** An error that nobody hears ends the process. */
+export function hearErrors(port: Readable | Writable): void {
+  if (port.listenerCount("error") === 0) port.on("error", ignore);
 }
 
 function ignore(): void {}

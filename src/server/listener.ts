@@ -15,7 +15,7 @@ import type { Permit } from "../admission/permit.ts";
 import type { Connection, ConnectionHost } from "../connection/connection.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
 import type { ConnectionManagerOptions, Supervision } from "../connection/connection-manager.ts";
-import { connectionOfPort } from "../connection/lookup.ts";
+import { hearErrors } from "../connection/lookup.ts";
 import type { ConnectionRegistry } from "../connection/registry.ts";
 import type { Custodian } from "../custodian/custodian.ts";
 import type { ResourceKind } from "../custodian/resources.ts";
@@ -97,8 +97,8 @@ export class Listener implements ConnectionHost {
 
   #accept(socket: Socket): void {
     this.admission.request(socket);
-    // One that waits or is refused may still fail; nobody needs to know.
-    if (connectionOfPort(socket) === undefined) socket.on("error", ignore);
+    // One that waits or is refused may fail, too.
+    hearErrors(socket);
   }
 
   #connect(socket: Socket, permit: Permit): void {
@@ -141,5 +141,3 @@ const connectionsKind: ResourceKind<ConnectionRegistry> = {
     return connections.size === 0 ? undefined : Promise.all(newestFirst.map(({ closed }) => closed));
   },
 };
-
-function ignore(): void {}

@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { toError } from "../../core/report.ts";
 import type { Connection } from "../../connection/connection.ts";
-import { connectionOf, connectionOfPort } from "../../connection/lookup.ts";
+import { connectionOf, connectionOfPort, hearErrors } from "../../connection/lookup.ts";
 import { isProtocolError } from "../../connection/ports.ts";
 import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
 import { interceptEmit } from "../intercept.ts";
@@ -97,6 +97,8 @@ function takeUpgrades(server: Server, event: string): Interception {
   const upgrades = interceptEmit(server, event, (...args) => {
     const request = args[0] as IncomingMessage;
     const connection = connectionOfPort(request.socket);
+    // node:http does not listen any more.
+    hearErrors(request.socket);
     if (connection !== undefined) upgraded(connection, request);
     upgrades.pass(...args);
   });

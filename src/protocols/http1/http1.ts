@@ -78,19 +78,24 @@ function speakerOf(request: IncomingMessage): Http1Speaker | undefined {
 }
 
 function takeRequests(server: Server, event: string): Interception {
-  const requests = interceptEmit(server, event, (...args) => {
-    const [request, response] = args as [IncomingMessage, ServerResponse];
-    if (speakerOf(request)?.begin(request, response) === false) return;
+  const requests = interceptEmit(server, event, (request, response) => {
+    if (speakerOf(request as IncomingMessage)?.begin(request as IncomingMessage, response as ServerResponse) === false)
+      return;
     try {
-      requests.pass(...args);
+      requests.pass(request, response);
     } catch (error) {
-      const connection = connectionOf(request);
-      if (connection === undefined) throw error;
-      connection.manager.fail(toError(error), connection);
-      connection.end("handler-error");
+      failed(request as IncomingMessage, error);
     }
   });
   return requests;
+}
+
+/** A handler threw. */
+function failed(request: IncomingMessage, error: unknown): void {
+  const connection = connectionOf(request);
+  if (connection === undefined) throw error;
+  connection.manager.fail(toError(error), connection);
+  connection.end("handler-error");
 }
 
 function takeUpgrades(server: Server, event: string): Interception {

@@ -20,7 +20,8 @@ const results = await interleave(names, rounds, (name) => measure(script, [name,
 
 report.table(`${connections} idle connections`, ["heap each", "extra", "resident", "of bare"]);
 for (const name of names) {
-  const over = (combine) => median(results.get(name).map((result, round) => combine(result, results.get("bare")[round])));
+  const over = (combine) =>
+    median(results.get(name).map((result, round) => combine(result, results.get("bare")[round])));
   const ours = name === "manage" && !quick;
   const row = (pick) => ({ figure: `${name}: ${pick}`, value: middle(results, name, (result) => result[pick]) });
   const heap = row("heap");

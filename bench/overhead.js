@@ -62,13 +62,11 @@ const again = "bare again";
 await show(
   "keep-alive request",
   "keep-alive",
-  [
-    [again, "manage", "naive guard"],
-    ["stoppable", "terminus", "http-terminator"],
-    ["fastify"],
-  ],
+  [[again, "manage", "naive guard"], ["stoppable", "terminus", "http-terminator"], ["fastify"]],
   { ratio: 1.02, extra: 0.15 },
 );
-await show("one request, the client closes", "closed by the client", [[again, "manage", "naive guard"]], { ratio: 1.06 });
+await show("one request, the client closes", "closed by the client", [[again, "manage", "naive guard"]], {
+  ratio: 1.06,
+});
 await show("one request, the server closes", "closed by the server", [[again, "manage", "naive guard"]]);
 report.end();

@@ -100,9 +100,7 @@ export class ConnectionManager {
   /** Makes a connection of an open socket that a server accepted; its custodian will be below `above`. @internal */
   accept(socket: Socket, above: Custodian): Connection {
     checkUnused(socket, "socket");
-    return this.#added(
-      new Connection(this, this.safetyLimits.requestReadTimeout, socket, socket, above, false, true),
-    );
+    return this.#added(new Connection(this, this.safetyLimits.requestReadTimeout, socket, socket, above, false, true));
   }
 
   #added(connection: Connection): Connection {

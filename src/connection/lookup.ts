@@ -17,8 +17,13 @@ interface Marked {
   _destroy?: Destroy;
 }
 
-/** Makes `port` tell `connection` of its errors and its end. */
-export function markPort(port: Readable | Writable, connection: Connection): void {
+/** Makes both ports tell `connection` of their errors and their end. */
+export function markPorts(input: Readable, output: Writable, connection: Connection): void {
+  markPort(input, connection);
+  if (output !== (input as unknown)) markPort(output, connection);
+}
+
+function markPort(port: Readable | Writable, connection: Connection): void {
   (port as Marked)[portKey] = connection;
   if (port instanceof Socket && port._destroy === Socket.prototype._destroy) {
     // Every end of a socket goes through this, once. Listeners from the beginning would take twice the memory.
@@ -52,8 +57,8 @@ function destroyMarked(this: Socket, error: Error | null, done: (error?: Error |
 }
 
 /** An error that nobody hears ends the process. */
-export function hearErrors(port: Readable | Writable): void {
-  if (port.listenerCount("error") === 0) port.on("error", ignore);
+export function hearErrors(...ports: readonly (Readable | Writable)[]): void {
+  for (const port of ports) if (port.listenerCount("error") === 0) port.on("error", ignore);
 }
 
 function ignore(): void {}
@@ -85,4 +90,12 @@ export function connectionOfPort(port: unknown): Connection | undefined {
 export function connectionOf(value: unknown): Connection | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   return connectionOfPort(value) ?? connectionOfPort((value as { socket?: unknown }).socket);
+}
+
+/** Marks connections. @internal */
+export const connectionBrand: unique symbol = Symbol.for("portreeve.connection.v1");
+
+/** Racket entry: `connection?`. True for connections of every copy of this package in the process. */
+export function isConnection(value: unknown): value is Connection {
+  return typeof value === "object" && value !== null && Reflect.get(value, connectionBrand) === true;
 }

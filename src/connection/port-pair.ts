@@ -1,44 +1,77 @@
 /**
  * The ports of one connection: those that are talked on, and those below where a layer was put on top (TLS, compression).
+ * A connection is one, because most have one socket and an object for it would be as large as what it says.
  */
 import type { Readable, Writable } from "node:stream";
 import { isClosed } from "./ports.ts";
 
-export interface PortPair {
-  readonly input: Readable;
-  readonly output: Writable;
-  /** The ports below; null while there is no layer on top. */
-  readonly raw: Readable | null;
-  readonly rawOutput: Writable | null;
-}
+export class PortPair {
+  #input: Readable;
+  #output: Writable;
+  #below: { readonly input: Readable; readonly output: Writable } | null = null;
 
-/** Bytes that were written and have not left the process. */
-export function unsentBytes({ output, rawOutput }: PortPair): number {
-  return output.writableLength + (rawOutput?.writableLength ?? 0);
-}
+  constructor(input: Readable, output: Writable) {
+    this.#input = input;
+    this.#output = output;
+  }
 
-/** All bytes received, as far as the lowest port tells. */
-export function bytesRead(ports: PortPair): number | undefined {
-  const { bytesRead: count } = (ports.raw ?? ports.input) as { bytesRead?: unknown };
-  return typeof count === "number" ? count : undefined;
-}
+  /** Racket entry: `connection-i-port`. */
+  get input(): Readable {
+    return this.#input;
+  }
 
-/** All bytes handed to the output, as far as it tells. */
-export function bytesWritten(ports: PortPair): number {
-  const { bytesWritten: count } = (ports.rawOutput ?? ports.output) as { bytesWritten?: unknown };
-  return typeof count === "number" ? count : 0;
-}
+  /** Racket entry: `connection-o-port`. */
+  get output(): Writable {
+    return this.#output;
+  }
 
-/** Each port once. */
-export function allPorts({ input, output, raw, rawOutput }: PortPair): Set<Readable | Writable> {
-  return new Set([input, output, raw, rawOutput].filter((port) => port !== null));
-}
+  /** The input below the present one, where a handshake has put a layer on top of it. */
+  get raw(): Readable | null {
+    return this.#below?.input ?? null;
+  }
 
-export function areClosed({ input, output, raw, rawOutput }: PortPair): boolean {
-  return (
-    isClosed(input) &&
-    (output === (input as unknown) || isClosed(output)) &&
-    (raw === null || isClosed(raw)) &&
-    (rawOutput === null || isClosed(rawOutput))
-  );
+  /** The output below the present one; of a socket it is the same as `raw`. */
+  get rawOutput(): Writable | null {
+    return this.#below?.output ?? null;
+  }
+
+  /** Bytes that were written and have not left the process. @internal */
+  get unsentBytes(): number {
+    return this.#output.writableLength + (this.#below?.output.writableLength ?? 0);
+  }
+
+  /** All bytes received, as far as the lowest port tells. @internal */
+  get bytesIn(): number | undefined {
+    const { bytesRead } = (this.#below?.input ?? this.#input) as { bytesRead?: unknown };
+    return typeof bytesRead === "number" ? bytesRead : undefined;
+  }
+
+  /** All bytes handed to the output, as far as it tells. @internal */
+  get bytesOut(): number {
+    const { bytesWritten } = (this.#below?.output ?? this.#output) as { bytesWritten?: unknown };
+    return typeof bytesWritten === "number" ? bytesWritten : 0;
+  }
+
+  /** Each port once. @internal */
+  get ports(): Set<Readable | Writable> {
+    const all = [this.#input, this.#output, this.raw, this.rawOutput];
+    return new Set(all.filter((port) => port !== null));
+  }
+
+  /** @internal */
+  get portsAreClosed(): boolean {
+    const input = this.#input;
+    const output = this.#output;
+    if (!isClosed(input) || (output !== (input as unknown) && !isClosed(output))) return false;
+    return this.#below === null || (isClosed(this.#below.input) && isClosed(this.#below.output));
+  }
+
+  /** Puts a layer on top; the lowest ports stay the raw ones. @returns whether anything changed @internal */
+  putOnTop(input: Readable, output: Writable): boolean {
+    if (input === this.#input && output === this.#output) return false;
+    this.#below ??= { input: this.#input, output: this.#output };
+    this.#input = input;
+    this.#output = output;
+    return true;
+  }
 }

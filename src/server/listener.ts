@@ -12,7 +12,8 @@ import type { Server, Socket } from "node:net";
 import { defineChannel } from "../core/channels.ts";
 import { Admission } from "../admission/admission.ts";
 import type { Permit } from "../admission/permit.ts";
-import type { Connection, ConnectionHost } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { ConnectionHost } from "../connection/connection-host.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
 import type { ConnectionManagerOptions, Supervision } from "../connection/connection-manager.ts";
 import { hearErrors } from "../connection/lookup.ts";
@@ -136,7 +137,7 @@ export class Listener implements ConnectionHost {
 const connectionsKind: ResourceKind<ConnectionRegistry> = {
   name: "connections",
   shutDown(connections) {
-    const newestFirst = [...connections].reverse();
+    const newestFirst = [...connections].toReversed();
     for (const connection of newestFirst) connection.end("owner-shutdown");
     return connections.size === 0 ? undefined : Promise.all(newestFirst.map(({ closed }) => closed));
   },

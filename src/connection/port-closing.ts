@@ -47,7 +47,7 @@ export function closePorts(ports: PortPair, manner: CloseManner, timers: TimerMa
       destroy(ports);
       return;
     }
-    silence(from);
+    if (from !== input) silence(from);
     // Read and thrown away: bytes left unread would make the kernel answer our FIN's close with a reset.
     from.once("end", () => destroy(ports));
     from.resume();
@@ -91,8 +91,8 @@ function isEncrypted(output: Writable): boolean {
 /** Takes the input away from the program: from now on nobody but us reads it. */
 function silence(input: Readable): void {
   input.unpipe();
-  input.removeAllListeners("data");
-  input.removeAllListeners("readable");
+  // Looking costs less than removing what is not there.
+  for (const event of ["data", "readable"]) if (input.listenerCount(event) > 0) input.removeAllListeners(event);
 }
 
 function force(ports: PortPair): void {

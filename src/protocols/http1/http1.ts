@@ -3,7 +3,7 @@
  * beside this file has the flow in steps.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { toError } from "../../core/report.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { connectionOf, connectionOfPort, hearErrors } from "../../connection/lookup.ts";
@@ -63,7 +63,9 @@ export function http1(server: Server & HttpSettings, limits: SafetyLimits): Prot
 function setTimeoutOfHttp1(this: Socket, ms: number, callback?: () => void): Socket {
   const speaker = connectionOfPort(this)?.speaker;
   if (callback === undefined && speaker instanceof Http1Speaker && speaker.takeIdleTimer(ms)) return this;
-  return Socket.prototype.setTimeout.call(this, ms, callback);
+  // A stream that is no socket has none.
+  const { setTimeout } = Object.getPrototypeOf(this) as Partial<Socket>;
+  return setTimeout?.call(this, ms, callback) ?? this;
 }
 
 /** One function for all sockets. */

@@ -2,6 +2,7 @@
 // `node scripts/check-tables.js [folder with these documents]`.
 import { readFileSync, readdirSync } from "node:fs";
 import { createServer as createHttp } from "node:http";
+import { createServer as createHttp2, createSecureServer as createSecureHttp2 } from "node:http2";
 import { createServer as createHttps } from "node:https";
 import { createServer as createNet } from "node:net";
 import { join, resolve } from "node:path";
@@ -124,6 +125,8 @@ async function enforcers(name) {
     tls: () => manage(createTls(), options),
     http: () => manage(createHttp(), options),
     https: () => manage(createHttps(), options),
+    http2: () => manage(createHttp2(), options),
+    "http2 over TLS": () => manage(createSecureHttp2(), options),
   };
   const taken = [];
   for (const [server, start] of Object.entries(servers)) if (await takes(start)) taken.push(server);

@@ -29,6 +29,7 @@ export { custodianOf, requestOf } from "./connection/managed-request.ts";
 
 // Servers.
 export { enforcedLimits, manage } from "./manage/manage.ts";
+export { healthHandler } from "./manage/readiness.ts";
 export { serve, servePorts } from "./server/dispatch-server.ts";
 
 // Limits and owners.
@@ -85,5 +86,6 @@ export type { CutConnection, DrainReport } from "./server/drain.ts";
 export type { ConversationOptions, PortsToRealPorts, RealPorts, ServeOptions } from "./server/dispatch-server.ts";
 export type { ManageOptions } from "./manage/manage.ts";
 export type { Managed, ManagedDrainOptions } from "./manage/managed.ts";
+export type { HealthHandler, HealthOptions } from "./manage/readiness.ts";
 export type { DrainOptions, RunningServer } from "./server/running-server.ts";
 export type { Timer } from "./timers/timer.ts";

@@ -10,6 +10,7 @@ import {
   safetyLimitNames,
 } from "portreeve";
 import type { SafetyLimitName, SafetyLimits } from "portreeve";
+import { limitValue } from "portreeve/settings";
 import { createServer as createSecureServer } from "node:https";
 import prettyBytes from "pretty-bytes";
 import { UsageError } from "./errors.ts";
@@ -27,14 +28,14 @@ export function collectLimit(
     throw new UsageError(`--limit ${text}: expected name=value, such as requestReadTimeout=10s`);
   }
   if (!(safetyLimitNames as readonly string[]).includes(name)) {
-    throw new UsageError(`--limit ${text}: there is no limit ${name}; portreeve serve --help lists them`);
+    throw new UsageError(`--limit ${text}: there is no limit ${name}; --help lists them`);
   }
   return new Map(collected).set(name, value);
 }
 
 /** The limits that were given, on top of the safe defaults. @throws UsageError that names the option */
 export function limitsOf(collected: ReadonlyMap<string, string>): SafetyLimits {
-  const options = Object.fromEntries([...collected].map(([name, value]) => [name, valueOf(value)]));
+  const options = Object.fromEntries([...collected].map(([name, value]) => [name, limitValue(value)]));
   try {
     return makeSafetyLimits(options);
   } catch (error) {
@@ -55,10 +56,10 @@ export function inTermsOfFlags<T>(use: () => T, collected: ReadonlyMap<string, s
   }
 }
 
-/** The limits of a server of files and their defaults, for --help. */
-export function limitsHelp(): string {
-  const width = Math.max(...servedLimitNames.map((name) => name.length));
-  const lines = servedLimitNames.map((name) => `  ${name.padEnd(width)}  ${defaultOf(name)}`);
+/** Limits and their defaults, for --help. */
+export function limitsHelp(names: readonly SafetyLimitName[]): string {
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = names.map((name) => `  ${name.padEnd(width)}  ${defaultOf(name)}`);
   return ["Limits, and what they are by default (times such as 500ms or 30s, sizes such as 1MiB):", ...lines].join(
     "\n",
   );
@@ -76,10 +77,4 @@ export function defaultOf(name: SafetyLimitName): string {
   if (value === Infinity) return "none";
   if (/Timeout$|Period$|Age$|Interval$/.test(name)) return `${value / 1000}s`;
   return /Bytes$|Length$|Threshold$/.test(name) ? prettyBytes(value, { binary: true }) : String(value);
-}
-
-/** Numbers are written bare, and null is a word; everything else is for the library to read. */
-function valueOf(text: string): number | string | null {
-  if (text === "null") return null;
-  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError } from "commander";
+import { runCommand, runLimitNames } from "./commands/run.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { UsageError, exitCodes, explain } from "./errors.ts";
 import { defaultOf, servedLimitNames } from "./limits.ts";
@@ -22,7 +23,8 @@ function makeProgram(): Command {
     // What goes wrong is said once, in one line, by run().
     .configureOutput({ outputError: () => {}, writeErr: () => {} });
   // Commands take their settings from the program when they are made by it.
-  program.addCommand(serveCommand().copyInheritedSettings(program));
+  program.enablePositionalOptions();
+  for (const command of [serveCommand(), runCommand()]) program.addCommand(command.copyInheritedSettings(program));
   program.exitOverride();
   for (const command of program.commands) command.exitOverride();
   return program;
@@ -31,11 +33,14 @@ function makeProgram(): Command {
 /** Shell completions: `portreeve complete zsh` prints the script; limits complete by name. */
 function addCompletions(program: Command): void {
   const completion = tab(program);
-  const limit = completion.commands.get("serve")?.options.get("limit");
-  if (limit === undefined) return;
-  limit.handler = (complete) => {
-    for (const name of servedLimitNames) complete(`${name}=`, `by default ${defaultOf(name)}`);
-  };
+  const offered = { serve: servedLimitNames, run: runLimitNames };
+  for (const [command, names] of Object.entries(offered)) {
+    const limit = completion.commands.get(command)?.options.get("limit");
+    if (limit === undefined) continue;
+    limit.handler = (complete) => {
+      for (const name of names) complete(`${name}=`, `by default ${defaultOf(name)}`);
+    };
+  }
 }
 
 /** Runs the command line and gives the exit code: 0, 1 for a failure, 2 for a wrong use, 128 + n after a signal n. */

@@ -5,6 +5,7 @@
  * interval a look, so that a pause of our own never counts against a client. A look at a connection with nothing
  * unsent and nobody waiting costs two property reads.
  */
+import type { Writable } from "node:stream";
 import { handleQueue } from "../core/node-internals.ts";
 import { RateMeter } from "../limits/rate.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
@@ -57,6 +58,8 @@ export class Budget {
     this.#stalled = progress > 0 ? 0 : this.#stalled + elapsed;
     if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
     if (unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace) return "limit";
+    // What is spoken after an upgrade has a pace of its own.
+    if (connection.phase === "upgraded") return null;
     return this.#sendRate.observe(progress, elapsed) ? null : "send-rate";
   }
 
@@ -64,7 +67,7 @@ export class Budget {
     const received = connection.bytesReceived;
     const came = received - this.#received;
     this.#received = received;
-    if (!connection.waitsForClient) {
+    if (!connection.waitsForClient || connection.phase === "upgraded") {
       this.#receiveRate.restart();
       return null;
     }
@@ -75,7 +78,11 @@ export class Budget {
 /** Bytes that have left the stream's own buffer, or for streams that do not count them, minus those still in it. */
 function bytesLeft(connection: Connection): number {
   const { output, rawOutput } = connection;
-  return bytesWritten(output) + (rawOutput === null ? 0 : bytesWritten(rawOutput)) - connection.unsentBytes;
+  return inFlight(output) + (rawOutput === null ? 0 : inFlight(rawOutput));
+}
+
+function inFlight(output: Writable): number {
+  return bytesWritten(output) - output.writableLength;
 }
 
 function bytesWritten(output: object): number {

@@ -84,7 +84,7 @@ export const closeReasons: Readonly<Record<CloseReason, CloseReasonFacts>> = {
   "owner-shutdown": facts("linger", 503, "CANCEL", 1001),
   "handler-error": facts("linger", 500, "INTERNAL_ERROR", 1011),
   "protocol-error": facts("linger", 400, "PROTOCOL_ERROR", 1002),
-  abuse: facts("reset", null, "ENHANCE_YOUR_CALM", 1008),
+  abuse: facts("linger", null, "ENHANCE_YOUR_CALM", 1008),
   drained: facts("linger"),
   "drain-cut": facts("cut", 503, "NO_ERROR", 1012),
   "server-closed": facts("cut", 503, "NO_ERROR", 1012),

@@ -62,6 +62,7 @@ export class Connection extends PortPair {
   #deadline: PlannedDeadline = plan.request;
   /** Where the plan put the deadline; elsewhere, the program has moved it. */
   #plannedAt: number;
+  #deadlineMoved = false;
   #reader: Reader | null = null;
   /** What its protocol knows of it; null where nobody speaks for us. @internal */
   speaker: Speaker | null = null;
@@ -164,6 +165,11 @@ export class Connection extends PortPair {
     return this.#reader;
   }
 
+  /** Bytes that were written and have not left the process. @internal */
+  get unsentBytes(): number {
+    return this.unsentOnPorts + (this.speaker?.unsentBytes ?? 0);
+  }
+
   /** Bytes that have come and were not read by the program. @internal */
   get unreadBytes(): number {
     return this.input.readableLength + (this.#reader?.buffered ?? 0);
@@ -186,12 +192,19 @@ export class Connection extends PortPair {
 
   /** Moves the deadline by `ms`, which may be negative. Racket entry: `adjust-connection-timeout!`. @returns whether it was still open */
   adjustTimeout(ms: Duration): boolean {
+    this.#deadlineMoved = true;
     return this.timer.increment(ms);
   }
 
   /** The deadline becomes now + `ms`. Racket entry: `reset-connection-timeout!`. @returns whether it was still open */
   resetTimeout(ms: Duration): boolean {
+    this.#deadlineMoved = true;
     return this.timer.reset(ms);
+  }
+
+  /** Whether the program has moved the deadline since the plan set it. @internal */
+  get deadlineMoved(): boolean {
+    return this.#deadlineMoved;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -203,6 +216,7 @@ export class Connection extends PortPair {
   enter(phase: Phase, deadline?: PlannedDeadline): void {
     if (this.#ending !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
+    this.#deadlineMoved = false;
     this.timer.reset(this.manager.timeouts[deadline.order] ?? Infinity);
     this.#plannedAt = this.timer.deadline;
     if (phase === "idle") this.#endIfSoon();
@@ -250,8 +264,10 @@ export class Connection extends PortPair {
     if (cause !== null && !this.mayCut(reason, cause)) return;
     const ending = { reason, limit: cause, phase: this.#phase };
     this.#ending = ending;
-    // Going quiet between requests is no fault, and its end no cut.
-    if (cause !== null && reason !== "idle-timeout") warnOfFirstCut(cause, this.manager.safetyLimits);
+    // Going quiet between requests is no fault, and its end no cut. A drain has shorter deadlines than the limits say.
+    if (cause !== null && reason !== "idle-timeout" && this.#soon?.reason !== "drained") {
+      warnOfFirstCut(cause, this.manager.safetyLimits);
+    }
     this.timer.cancel();
     this.#move("draining");
     if (!this.output.destroyed) this.speaker?.lastWords?.(reason);
@@ -341,7 +357,8 @@ export class Connection extends PortPair {
     const { plainTimers, safetyLimits } = this.manager;
     // Too much that the client does not take: waiting for it to take it helps nobody.
     const manner = limit === "maxBufferedBytes" ? "reset" : closeReasons[reason].manner;
-    closePorts(this, manner, plainTimers, safetyLimits.lingerTimeout);
+    const ended = this.speaker?.endsOutput === true;
+    closePorts(this, manner, plainTimers, safetyLimits.lingerTimeout, ended);
   }
 
   /** Gives the ports back to the program, no longer timed, counted or closed by us. An end that has begun goes on. @internal */

@@ -36,6 +36,11 @@ function markPort(port: Readable | Writable, connection: Connection): void {
   else finished(port, { error: false }, () => onClose.call(port));
 }
 
+/** Makes what lies above the ports (a session, a stream) lead to `connection`; its errors and its end are not heard. */
+export function markLayer(layer: object, connection: Connection): void {
+  (layer as Marked)[portKey] = connection;
+}
+
 /** The port tells nobody any more. */
 export function unmarkPort(port: Readable | Writable, connection: Connection): void {
   const marked = port as Marked;
@@ -84,12 +89,20 @@ export function connectionOfPort(port: unknown): Connection | undefined {
 }
 
 /**
- * The connection of a port, or of anything that has one as its `socket`: a request, a response, a WebSocket, a session.
- * Undefined for what belongs to none.
+ * The connection of a port, a session or a stream of node:http2, or of anything that has one as its `stream` or `socket`,
+ * as requests and responses have, or as its `_socket`, as a WebSocket of the library ws has. Undefined for what belongs to
+ * none.
  */
 export function connectionOf(value: unknown): Connection | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  return connectionOfPort(value) ?? connectionOfPort((value as { socket?: unknown }).socket);
+  const { stream, _socket } = value as { stream?: unknown; _socket?: unknown };
+  // In this order: the `socket` of a request of node:http2 is a slow proxy.
+  return (
+    connectionOfPort(value) ??
+    connectionOfPort(stream) ??
+    connectionOfPort((value as { socket?: unknown }).socket) ??
+    connectionOfPort(_socket)
+  );
 }
 
 /** Marks connections. @internal */

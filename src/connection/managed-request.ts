@@ -12,6 +12,8 @@ import { connectionOf } from "./lookup.ts";
 /** What a protocol knows of one request. @internal */
 export interface RequestHost {
   readonly connection: Connection;
+  /** Owns what the request does, where that is not a custodian of its own. */
+  readonly custodian?: Custodian;
   /** The earliest deadline in force for the request, where the program has moved none: a time of the clock. */
   plannedDeadline(request: ManagedRequest): number;
   /** The program has moved the deadline. */
@@ -38,7 +40,8 @@ export class ManagedRequest {
    * in the middle of the handler's work), and when the deadline passes.
    */
   get custodian(): Custodian {
-    if (this.#custodian !== null) return this.#custodian;
+    const given = this.#custodian ?? this.#host.custodian;
+    if (given !== undefined) return given;
     const owner = this.connection.custodian;
     // Too late to own anything: what is given to it is closed at once.
     if (owner.isShutDown) return owner;
@@ -134,11 +137,17 @@ export function custodianOf(value: object): Custodian {
   return owner;
 }
 
-function findRequest(value: unknown): ManagedRequest | undefined {
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** As `requestOf`, and undefined for what belongs to no server under a manager. @internal */
+export function findRequest(value: unknown): ManagedRequest | undefined {
   if (typeof value !== "object" || value === null) {
     throw new ArgumentTypeError("value", "a request, a response, a stream or a socket", value);
   }
-  const { req } = value as { req?: unknown };
-  const known = typeof req === "object" && req !== null ? req : value;
+  const { req, stream } = value as { req?: unknown; stream?: unknown };
+  // A request or response of node:http2 has a stream, a response of node:http a request.
+  const known = isObject(stream) ? stream : isObject(req) ? req : value;
   return markedRequest(known) ?? connectionOf(known)?.speaker?.requestOf?.(known);
 }

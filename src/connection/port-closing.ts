@@ -4,6 +4,7 @@
  */
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
+import { handleQueue } from "../core/node-internals.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { CloseManner } from "./close-reason.ts";
 import type { PortPair } from "./port-pair.ts";
@@ -12,11 +13,18 @@ import { reset } from "./ports.ts";
 /**
  * Closes both ports in the given manner; the caller hears of the end by their 'close' events.
  * @param timeout the longest that it may take, in milliseconds
+ * @param ended whether the protocol ends the output by itself, once its last words are out
  */
-export function closePorts(ports: PortPair, manner: CloseManner, timers: TimerManager, timeout: number): void {
+export function closePorts(
+  ports: PortPair,
+  manner: CloseManner,
+  timers: TimerManager,
+  timeout: number,
+  ended = false,
+): void {
   const { input, output } = ports;
   if (!input.readableEnded) silence(input);
-  if (manner === "reset" || output.destroyed || (manner === "cut" && output.writableLength > 0)) {
+  if (manner === "reset" || output.destroyed || (manner === "cut" && isUnsent(ports))) {
     force(ports);
     return;
   }
@@ -24,7 +32,7 @@ export function closePorts(ports: PortPair, manner: CloseManner, timers: TimerMa
     destroy(ports);
     return;
   }
-  if (!output.writableEnded) output.end();
+  if (!output.writableEnded && !ended) output.end();
   if (input !== (output as unknown)) input.destroy();
   if (manner === "cut" || timeout === 0) {
     cutPorts(ports);
@@ -57,20 +65,22 @@ export function closePorts(ports: PortPair, manner: CloseManner, timers: TimerMa
 }
 
 /** A socket whose client has ended, with nothing left to send: closing it says FIN by itself, and nothing is lost. */
-function isOver({ input, output, rawOutput }: PortPair): boolean {
+function isOver(ports: PortPair): boolean {
+  const { input, output, rawOutput } = ports;
   return (
-    rawOutput === null &&
-    output instanceof Socket &&
-    !isEncrypted(output) &&
-    input.readableEnded &&
-    output.writableLength === 0
+    rawOutput === null && output instanceof Socket && !isEncrypted(output) && input.readableEnded && !isUnsent(ports)
   );
 }
 
 /** Closes them at once, whatever they were waiting for; reset if bytes were still waiting. */
 export function cutPorts(ports: PortPair): void {
-  if (ports.output.writableLength > 0 || (ports.rawOutput?.writableLength ?? 0) > 0) force(ports);
+  if (isUnsent(ports)) force(ports);
   else destroy(ports);
+}
+
+/** Whether bytes still wait. Those of HTTP/2 go past the stream, straight to the handle. */
+function isUnsent(ports: PortPair): boolean {
+  return ports.unsentOnPorts > 0 || handleQueue(ports.rawOutput ?? ports.output) > 0;
 }
 
 /** Whether the layer above writes to the port below as a program would; a TLS socket takes over its handle instead. */

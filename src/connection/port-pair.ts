@@ -2,6 +2,7 @@
  * The ports of one connection: those that are talked on, and those below where a layer was put on top (TLS, compression).
  * A connection is one, because most have one socket and an object for it would be as large as what it says.
  */
+import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { isClosed } from "./ports.ts";
 
@@ -36,19 +37,22 @@ export class PortPair {
   }
 
   /** Bytes that were written and have not left the process. @internal */
-  get unsentBytes(): number {
+  get unsentOnPorts(): number {
     return this.#output.writableLength + (this.#below?.output.writableLength ?? 0);
   }
 
-  /** All bytes received, as far as the lowest port tells. @internal */
+  /**
+   * All bytes received, as far as the highest socket tells. Of TLS, its handshake is no part: a request may come in the
+   * same packet as its last message, and our tickets follow it. @internal
+   */
   get bytesIn(): number | undefined {
-    const { bytesRead } = (this.#below?.input ?? this.#input) as { bytesRead?: unknown };
+    const { bytesRead } = highestSocket(this.#input, this.#below?.input) as { bytesRead?: unknown };
     return typeof bytesRead === "number" ? bytesRead : undefined;
   }
 
-  /** All bytes handed to the output, as far as it tells. @internal */
+  /** All bytes handed to the output, as far as the highest socket tells. @internal */
   get bytesOut(): number {
-    const { bytesWritten } = (this.#below?.output ?? this.#output) as { bytesWritten?: unknown };
+    const { bytesWritten } = highestSocket(this.#output, this.#below?.output) as { bytesWritten?: unknown };
     return typeof bytesWritten === "number" ? bytesWritten : 0;
   }
 
@@ -74,4 +78,8 @@ export class PortPair {
     this.#output = output;
     return true;
   }
+}
+
+function highestSocket<Port extends object>(top: Port, below: Port | undefined): Port {
+  return below === undefined || top instanceof Socket ? top : below;
 }

@@ -84,10 +84,10 @@ const departures: ReadonlySet<string> = new Set([
   "ERR_STREAM_PREMATURE_CLOSE",
 ]);
 
-/** Whether Node refused what the client sent: the HTTP parser, or TLS. Nobody's error but the client's. */
+/** Whether Node refused what the client sent: the HTTP parser, HTTP/2, or TLS. Nobody's error but the client's. */
 export function isProtocolError(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  return typeof code === "string" && /^(HPE_|ERR_SSL_|ERR_TLS_|ERR_HTTP_)/.test(code);
+  return typeof code === "string" && /^(HPE_|ERR_SSL_|ERR_TLS_|ERR_HTTP2?_)/.test(code);
 }
 
 /** Whether an error is what a program hears that goes on using a connection after its end. */
@@ -112,6 +112,12 @@ const aftermaths: ReadonlySet<string> = new Set([
 /** Resets a socket (RST), so that the kernel frees what was not taken; anything else is destroyed. */
 export function reset(port: Readable | Writable): void {
   // A socket without a TCP handle (a unix socket, a pipe) has no RST to send.
-  if (port instanceof Socket && port.remoteFamily !== undefined && !port.destroyed) port.resetAndDestroy();
-  else port.destroy();
+  if (port instanceof Socket && port.remoteFamily !== undefined && !port.destroyed && !isSayingFin(port)) {
+    port.resetAndDestroy();
+  } else port.destroy();
+}
+
+/** While its FIN is on its way out the kernel interface refuses a reset, and Node would lose the descriptor over it. */
+function isSayingFin({ writableEnded, writableFinished, writableLength }: Socket): boolean {
+  return writableEnded && !writableFinished && writableLength === 0;
 }

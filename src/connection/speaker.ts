@@ -12,12 +12,19 @@ export interface Speaker {
   extend?(): number | undefined;
   /** Says the last words of an end that has begun, while the output is still open. */
   lastWords?(reason: CloseReason): void;
-  /** The server drains: tells the client, and lets the connection end after the work in flight. */
-  drain(): void;
+  /**
+   * The server drains: tells the client, and lets the connection end after the work in flight.
+   * @param grace milliseconds after which the rest is cut
+   */
+  drain(grace: number): void;
   /** The connection is no longer ours: gives back to its socket what was its own. */
   letGo?(): void;
   /** The request that a request, a response or a stream of the program belongs to. */
   requestOf?(value: object): ManagedRequest | undefined;
   /** Whether the program waits for the rest of something that the client has begun. */
   readonly waitsForClient?: boolean;
+  /** Bytes that wait for the client to take them and that the output does not know of, because they go past it. */
+  readonly unsentBytes?: number;
+  /** Whether the protocol ends the output by itself, once its last words are out. */
+  readonly endsOutput?: boolean;
 }

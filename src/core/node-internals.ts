@@ -2,6 +2,7 @@
  * The one place where private properties of Node are read. Each is guarded: where it is missing, the answer is the one
  * that says least, and the caller has a way to go on.
  */
+import type { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import { Socket } from "node:net";
 
@@ -32,9 +33,40 @@ export function responseOnSocket(socket: Socket): ServerResponse | undefined {
   return typeof response === "object" && response !== null ? (response as ServerResponse) : undefined;
 }
 
+/** The settings that an HTTP/2 server was given; undefined where they cannot be read. */
+export function http2Settings(server: object): { readonly maxConcurrentStreams?: number } | undefined {
+  const settings = (bySymbol(server, "options") as { settings?: unknown } | undefined)?.settings;
+  return typeof settings === "object" && settings !== null ? settings : undefined;
+}
+
+/** All bytes that a program has written to a stream of HTTP/2; undefined where they are not counted. */
+export function streamBytesWritten(stream: object): number | undefined {
+  const written = (bySymbol(stream, "kHandle") as { bytesWritten?: unknown } | undefined)?.bytesWritten;
+  return typeof written === "number" ? written : undefined;
+}
+
+/** What hangs on an object under a symbol that Node keeps to itself. */
+function bySymbol(object: object, description: string): unknown {
+  let symbol = symbols.get(description);
+  if (symbol === undefined || !(symbol in object)) {
+    symbol = Object.getOwnPropertySymbols(object).find((own) => own.description === description);
+    if (symbol === undefined) return undefined;
+    symbols.set(description, symbol);
+  }
+  return Reflect.get(object, symbol);
+}
+
+const symbols: Map<string, symbol> = new Map();
+
 /** Whether a server has ever listened; false where that cannot be known. */
 export function hasListened(server: object): boolean {
-  const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === "async_id_symbol");
-  const id: unknown = symbol === undefined ? -1 : Reflect.get(server, symbol);
+  const id: unknown = bySymbol(server, "async_id_symbol");
   return typeof id === "number" && id > 0;
+}
+
+/** Whether a server is the one by which the primary of a cluster accepts for its workers; false where that cannot be known. */
+export function isClusterInternal(server: EventEmitter): boolean {
+  // Its only listener is an assertion that it is never called.
+  const [first, ...others] = server.listeners("connection");
+  return first?.name === "fail" && others.length === 0;
 }

@@ -26,6 +26,7 @@ import { isIntercepted } from "../protocols/intercept.ts";
 import { kindOf, limitsOn, speechOf } from "../server/server-kinds.ts";
 import { Listener } from "../server/listener.ts";
 import { Managed, managedOf } from "./managed.ts";
+import type { AutomaticManagement } from "./managed.ts";
 
 export interface ManageOptions {
   /** @default makeSafetyLimits() */
@@ -58,6 +59,24 @@ export function manage(servers: Server | readonly Server[], options?: ManageOpti
     new Set(all.flatMap(enforcedLimits)),
     all.length === 1 ? "this server" : "none of these servers",
   );
+  // What is managed with no code is the app's own from now on.
+  for (const server of all) managedOf(server)?.detach();
+  return attach(all, limits, { settings, observeOnly, onDrain });
+}
+
+/** How servers are put under a manager. */
+export interface Attaching {
+  readonly settings?: ConnectionManagerOptions;
+  readonly observeOnly?: boolean;
+  readonly onDrain?: ((connection: Connection) => unknown) | undefined;
+  /** Given where no code of the app's asks for it. */
+  readonly automatic?: AutomaticManagement;
+}
+
+/** Puts servers that were checked under a manager. @internal */
+export function attach(all: readonly Server[], limits: SafetyLimits, attaching: Attaching): Managed {
+  const { settings = {}, observeOnly = false, onDrain, automatic } = attaching;
+  const { clock } = settings;
   const custodian = makeCustodian(undefined, { name: "servers", ...(clock && { clock }) });
   const listeners: Listener[] = [];
   try {
@@ -67,7 +86,7 @@ export function manage(servers: Server | readonly Server[], options?: ManageOpti
     for (const listener of listeners) listener.detach();
     throw error;
   }
-  return new Managed(listeners, custodian, onDrain);
+  return new Managed(listeners, custodian, onDrain, automatic);
 }
 
 /** The limits that `manage` enforces on the connections of a server. @throws ArgumentTypeError for what is no server */
@@ -105,7 +124,9 @@ function checkServers(given: unknown): readonly Server[] {
 function checkServer(server: unknown, path: string): Server {
   if (kindOf(server) === undefined) throw notAServer(path, server);
   const known = server as Server;
-  if (managedOf(known) !== undefined || isIntercepted(known, "connection")) {
+  const managed = managedOf(known);
+  if (managed?.isAutomatic === true) return known;
+  if (managed !== undefined || isIntercepted(known, "connection")) {
     throw new ArgumentTypeError(path, "a server that is not under a manager yet", server);
   }
   if (!known.listening && hasListened(known)) {

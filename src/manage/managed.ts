@@ -22,13 +22,21 @@ export interface ManagedDrainOptions {
 }
 
 /** What `manage` grants work in flight where the limits leave it open: inside the 30 s of Kubernetes. */
-const defaultGrace = 25_000;
+export const defaultGrace = 25_000;
 
 const managedKey = Symbol.for("portreeve.managed.v1");
 
 /** What manages a server, whichever copy of this package it comes from. */
 export function managedOf(server: object): Managed | undefined {
   return (server as { [managedKey]?: Managed })[managedKey];
+}
+
+/** Who put servers under a manager with no code of the app's, and what they are told of its end. */
+export interface AutomaticManagement {
+  /** The servers have closed. */
+  ended(): void;
+  /** The servers were given back, to the app or to its own `manage`. */
+  detached(): void;
 }
 
 /** Made by `manage`. The caller owns it; disposing of it closes its servers. */
@@ -39,16 +47,21 @@ export class Managed {
   readonly #custodian: Custodian;
   readonly #onDrain: ((connection: Connection) => unknown) | undefined;
   readonly #defaultGrace: number;
+  readonly #automatic: AutomaticManagement | undefined;
   #ready = true;
   #drained: Promise<DrainReport> | null = null;
   #closed: Promise<void> | null = null;
+  /** Ends the delay of a drain before its time. */
+  #endDelay: (() => void) | null = null;
 
   /** @internal */
   constructor(
     listeners: readonly Listener[],
     custodian: Custodian,
     onDrain: ((connection: Connection) => unknown) | undefined,
+    automatic?: AutomaticManagement,
   ) {
+    this.#automatic = automatic;
     this.#listeners = listeners;
     this.#custodian = custodian;
     this.#onDrain = onDrain;
@@ -65,6 +78,11 @@ export class Managed {
   /** Whether new clients are welcome: no drain and no close has begun. What a readiness probe asks. */
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** Whether no code of the app's asked for it: its own `manage` takes the servers over. @internal */
+  get isAutomatic(): boolean {
+    return this.#automatic !== undefined;
   }
 
   /** Accepted sockets that wait for a permit. */
@@ -100,6 +118,8 @@ export class Managed {
       listener.letGo();
       this.#forget(listener.server);
     }
+    this.#automatic?.ended();
+    this.#automatic?.detached();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -121,6 +141,7 @@ export class Managed {
       stopListening(server);
       admission.close();
     }
+    this.#endDelay?.();
     cutAll(this.connections, "server-closed");
     await Promise.all(Array.from(this.connections, ({ closed }) => closed));
     this.#end();
@@ -130,7 +151,11 @@ export class Managed {
   #passes(delay: number): Promise<void> {
     const { plainTimers } = this.#listeners[0]?.manager ?? {};
     return new Promise((resolve) => {
-      plainTimers?.start(delay, () => resolve());
+      const timer = plainTimers?.start(delay, () => resolve());
+      this.#endDelay = () => {
+        timer?.cancel();
+        resolve();
+      };
     });
   }
 
@@ -141,6 +166,7 @@ export class Managed {
       this.#forget(listener.server);
     }
     void this.#custodian.shutdownAll("closed");
+    this.#automatic?.ended();
   }
 
   #forget(server: object): void {

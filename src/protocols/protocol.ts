@@ -11,6 +11,8 @@ export interface Protocol {
   readonly enforces: readonly SafetyLimitName[];
   /** Whether its speakers look at their connections many times a second. */
   readonly looks: boolean;
+  /** Whether a handshake of its own follows that of the layer below: then it enters `idle` itself. */
+  readonly shakesHands?: boolean;
   /**
    * Serves a connection that was admitted: gives it its speaker, and moves it through its phases. `pass` hands the socket
    * on to the server it came from. A promise that comes back settles when the program's work for the connection has; it

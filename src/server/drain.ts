@@ -65,7 +65,7 @@ export async function drainListeners(listeners: readonly Listener[], { grace, to
   const all = (): Connection[] => listeners.flatMap(({ manager }) => [...manager.connections]);
   const refused = listeners.reduce((count, { admission }) => count + admission.close(), 0);
   const live = all().filter((connection) => connection.closeReason === null);
-  for (const connection of live) tell(connection);
+  for (const connection of live) tell(connection, grace);
   const inFlight = live.filter((connection) => connection.closeReason === null);
   for (const connection of inFlight) {
     if (drainingChannel.hasSubscribers) drainingChannel.publish({ connection });
@@ -100,9 +100,9 @@ function firstOf(listeners: readonly Listener[]): Listener {
   return first;
 }
 
-function tell(connection: Connection): void {
+function tell(connection: Connection, grace: number): void {
   if (connection.speaker === null) connection.endSoon("drained");
-  else connection.speaker.drain();
+  else connection.speaker.drain(grace);
 }
 
 /** The program's listener fails alone. */

@@ -40,6 +40,14 @@ export async function listen(server: Server, options: ListenOptions): Promise<vo
   }
 }
 
+/** Servers whose `close` is being called by us. */
+const stopping = new WeakSet<Server>();
+
+/** Whether it is us who call the `close` of the server, and not the program. */
+export function isStopping(server: Server): boolean {
+  return stopping.has(server);
+}
+
 /**
  * Stops accepting, and touches no connection. Where HTTP servers are told to close they destroy what they call idle
  * connections, among them those whose last answer is still on its way to a slow client.
@@ -48,7 +56,9 @@ export function stopListening(server: Server & { closeIdleConnections?(): void }
   if (!server.listening) return;
   const own = Object.getOwnPropertyDescriptor(server, "closeIdleConnections");
   server.closeIdleConnections = () => {};
+  stopping.add(server);
   server.close();
+  stopping.delete(server);
   if (own === undefined) delete server.closeIdleConnections;
   else Object.defineProperty(server, "closeIdleConnections", own);
 }

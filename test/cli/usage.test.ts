@@ -32,7 +32,10 @@ const mistakes: readonly [args: readonly string[], line: RegExp][] = [
   [["serve", site, "--limit", "idleTimeout=-1s"], /^--limit idleTimeout=-1s: expected a duration/],
   [["serve", site, "--limit", "idleTimeout=3 weeks"], /^--limit idleTimeout=3 weeks: expected a duration/],
   [["serve", site, "--limit", "maxBufferedBytes=1s"], /^--limit maxBufferedBytes=1s: expected a size/],
-  [["serve", site, "--limit", "pingInterval=3s"], /^--limit pingInterval=3s: this server does not enforce this limit$/],
+  [
+    ["serve", site, "--limit", "maxConcurrentPerClient=5"],
+    /^--limit maxConcurrentPerClient=5: this server does not enforce this limit$/,
+  ],
   [["serve", site, "--limit", "handshakeTimeout=3s"], /^--limit handshakeTimeout=3s: this server does not enforce/],
   [["serve", "no/such/folder"], /^no\/such\/folder: no such folder$/],
   [["serve", "package.json"], /^package\.json: not a folder$/],

@@ -57,7 +57,10 @@ test("JavaScript uses every entry by import", async () => {
   const { code, printed } = await run(process.execPath, ["import.mjs"], project.path);
   assert.deepEqual(
     [code, printed],
-    [0, `${JSON.stringify({ reason: "read-timeout", fired: true, answer: "hello\nquit\n", same: true })}\n`],
+    [
+      0,
+      `${JSON.stringify({ reason: "read-timeout", fired: true, answer: "hello\nquit\n", same: true, forms: ["b", "ERR_PORTREEVE_FORM_DATA_PARSER"] })}\n`,
+    ],
   );
 });
 
@@ -65,7 +68,7 @@ test("CommonJS uses every entry by require, without a warning", async () => {
   const { code, printed } = await run(process.execPath, ["require.cjs"], project.path);
   assert.deepEqual(
     [code, printed],
-    [0, `${JSON.stringify({ name: "portreeve", fired: true, manager: true, same: true })}\n`],
+    [0, `${JSON.stringify({ name: "portreeve", fired: true, manager: true, same: true, forms: "function" })}\n`],
   );
 });
 

@@ -86,7 +86,7 @@ for (const [what, file, from, to, said] of [
   [
     "a wrong field of an event",
     "events.md",
-    "`server`, `report`",
+    "`servers`, `report`",
     "`socket`, `report`",
     /drain\.finished: says "socket, report"/,
   ],
@@ -106,9 +106,9 @@ for (const [what, file, from, to, said] of [
   [
     "a limit said to be enforced that is not",
     "limits.md",
-    /^(\| `pingInterval`.*Infinity *\| Infinity *\|) +\|/m,
+    /^(\| `maxConcurrentPerClient`.*Infinity *\| Infinity *\|) +\|/m,
     "$1 `serve` |",
-    /pingInterval: says/,
+    /maxConcurrentPerClient: says/,
   ],
   ["a kind of resource left out", "custodians.md", /^\| worker .*\n/m, "", /worker is missing/],
 ] as const) {

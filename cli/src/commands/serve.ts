@@ -17,7 +17,7 @@ import type { DrainReport, Managed } from "portreeve";
 import type { SubjectAltNameEntry } from "selfsigned";
 import { drainLine } from "../drain-line.ts";
 import { UsageError, exitCodes } from "../errors.ts";
-import { collectLimit, inTermsOfFlags, limitsHelp, limitsOf } from "../limits.ts";
+import { collectLimit, inTermsOfFlags, limitsHelp, limitsOf, servedLimitNames } from "../limits.ts";
 import { staticFiles } from "../static-files.ts";
 
 interface ServeFlags {
@@ -37,7 +37,7 @@ export function serveCommand(): Command {
     .option("--port <number>", "the port to listen on; 0 for any that is free", parsePort, 8080)
     .option("--tls-self-signed", "speak HTTPS with a certificate made now")
     .option("--limit <name=value>", "set a safety limit; may be given often", collectLimit)
-    .addHelpText("after", () => `\n${limitsHelp()}`)
+    .addHelpText("after", () => `\n${limitsHelp(servedLimitNames)}`)
     .action(serveFolder);
 }
 

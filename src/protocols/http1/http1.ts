@@ -2,9 +2,12 @@
  * HTTP/1.1 on a server of node:http: which phase a connection is in, and what a client is told when it ends. The README
  * beside this file has the flow in steps.
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { IncomingMessage } from "node:http";
+import type { Server, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import { responseOnSocket } from "../../core/node-internals.ts";
 import { toError } from "../../core/report.ts";
+import { closeReasons } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { connectionOf, connectionOfPort, hearErrors } from "../../connection/lookup.ts";
 import { isProtocolError } from "../../connection/ports.ts";
@@ -12,8 +15,8 @@ import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.t
 import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
 import type { Protocol } from "../protocol.ts";
-import { upgraded } from "../websocket/upgraded.ts";
-import { parserStatus, refusal } from "./answers.ts";
+import { adoptUpgraded, enforcedOnUpgraded, upgrade } from "../websocket/upgraded.ts";
+import { errorAnswer, parserStatus, refusal } from "./answers.ts";
 import { ServerSettings } from "./node-settings.ts";
 import type { HttpSettings } from "./node-settings.ts";
 import { Http1Speaker } from "./speaker.ts";
@@ -28,6 +31,7 @@ export const enforcedByHttp1: readonly SafetyLimitName[] = [
   "maxRequestBodyLength",
   "maxRequestsPerConnection",
   "minReceiveRate",
+  ...enforcedOnUpgraded,
 ];
 
 /** Speaks HTTP/1.1 on the sockets of `server`, with the program's own listeners. */
@@ -74,6 +78,8 @@ function destroySoonOfHttp1(this: Socket): void {
 }
 
 function speakerOf(request: IncomingMessage): Http1Speaker | undefined {
+  // On a server that speaks HTTP/2 as well, those of HTTP/2 come by here, too.
+  if (!(request instanceof IncomingMessage)) return undefined;
   // A response has no socket before its turn has come; a request always has.
   const speaker = connectionOfPort(request.socket)?.speaker;
   return speaker instanceof Http1Speaker ? speaker : undefined;
@@ -81,23 +87,10 @@ function speakerOf(request: IncomingMessage): Http1Speaker | undefined {
 
 function takeRequests(server: Server, event: string): Interception {
   const requests = interceptEmit(server, event, (request, response) => {
-    if (speakerOf(request as IncomingMessage)?.begin(request as IncomingMessage, response as ServerResponse) === false)
-      return;
-    try {
-      requests.pass(request, response);
-    } catch (error) {
-      failed(request as IncomingMessage, error);
-    }
+    const began = speakerOf(request as IncomingMessage)?.begin(request as IncomingMessage, response as ServerResponse);
+    if (began !== false) passOrEnd(requests, request as IncomingMessage, response);
   });
   return requests;
-}
-
-/** A handler threw. */
-function failed(request: IncomingMessage, error: unknown): void {
-  const connection = connectionOf(request);
-  if (connection === undefined) throw error;
-  connection.manager.fail(toError(error), connection);
-  connection.end("handler-error");
 }
 
 function takeUpgrades(server: Server, event: string): Interception {
@@ -106,10 +99,29 @@ function takeUpgrades(server: Server, event: string): Interception {
     const connection = connectionOfPort(request.socket);
     // node:http does not listen any more.
     hearErrors(request.socket);
-    if (connection !== undefined) upgraded(connection, request);
-    upgrades.pass(...args);
+    if (connection !== undefined) leaveHttp(connection, request);
+    passOrEnd(upgrades, request, ...args.slice(1));
   });
   return upgrades;
+}
+
+function leaveHttp(connection: Connection, request: IncomingMessage): void {
+  connection.speaker?.letGo?.();
+  // While an earlier request is being answered, what is written first says nothing about this one.
+  if (responseOnSocket(request.socket) !== undefined) adoptUpgraded(connection);
+  else upgrade(connection, request, (reason) => errorAnswer(closeReasons[reason].httpStatus, null, "reading"));
+}
+
+/** A listener of the program that throws ends its own connection only. */
+function passOrEnd(interception: Interception, request: IncomingMessage, ...rest: unknown[]): void {
+  try {
+    interception.pass(request, ...rest);
+  } catch (error) {
+    const connection = connectionOf(request);
+    if (connection === undefined) throw error;
+    connection.manager.fail(toError(error), connection);
+    connection.end("handler-error");
+  }
 }
 
 /** A program that listens for these answers them itself. */

@@ -20,12 +20,13 @@ import type { RequestHost } from "../../connection/managed-request.ts";
 import type { Speaker } from "../../connection/speaker.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { errorAnswer } from "./answers.ts";
-import { IncomingBody } from "./body.ts";
-import { judgeHead, limitStatus } from "./heads.ts";
+import { judgeHead, limitStatus, silentTypes } from "../heads.ts";
+import { IncomingBody } from "../request-body.ts";
 import type { ServerSettings } from "./node-settings.ts";
 
-/** Responses in which silence is no fault: event streams, and gRPC. */
-const silentTypes = /^content-type: *(text\/event-stream|application\/grpc)/im;
+/** Two spaces and the version, as in "GET / HTTP/1.1". */
+const restOfLine = 10;
+const contentType = /^content-type: *(.*)/im;
 
 export class Http1Speaker implements Speaker, RequestHost {
   readonly connection: Connection;
@@ -66,8 +67,15 @@ export class Http1Speaker implements Speaker, RequestHost {
     if (response === this.#response || this.#behind?.includes(response) === true) return true;
     const { connection } = this;
     const { safetyLimits } = connection.manager;
-    const { broken, hasBody, bodyIsLimited } = judgeHead(request, safetyLimits);
+    const { method = "", url = "", rawHeaders } = request;
+    const length = method.length + url.length + restOfLine;
+    const { broken, hasBody, bodyIsLimited } = judgeHead(length, rawHeaders, safetyLimits);
     this.#requests++;
+    if (this.#requests > safetyLimits.maxRequestsPerConnection && connection.endsSoon) {
+      // It came behind the last that is served, and will not be answered. Nor need what follows it be read.
+      connection.input.pause();
+      return false;
+    }
     if (this.#response !== null) (this.#behind ??= []).push(response);
     else this.#takeTurn(response, hasBody);
     if (this.#settings.watchesResponses || this.#behind !== null) this.#watchEnds();
@@ -90,11 +98,13 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const { phase } = connection;
     if (phase === "idle") {
-      if (connection.bytesReceived === this.#receivedAtIdle) return;
+      // Of a first request, some may have come while the client waited for a permit.
+      if (connection.bytesReceived === (this.#requests === 0 ? 0 : this.#receivedAtIdle)) return;
       // The first request has been timed since the connection was made.
       connection.enter("reading", this.#requests === 0 ? undefined : plan.request);
       return;
     }
+    if (connection.shouldClose) this.#announceClose();
     const now = connection.manager.timers.clock.now();
     this.#body?.observe(now);
     if (phase === "handling" && this.#response?.headersSent === true) {
@@ -128,22 +138,25 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { closeLimit, output } = connection;
     const byLimit = closeLimit === null ? undefined : limitStatus[closeLimit];
     const status = this.parserStatus ?? byLimit ?? closeReasons[reason].httpStatus;
-    // The fault of a later request is no answer to an earlier one.
-    const isLater = this.#behind !== null && (this.parserStatus !== null || byLimit !== undefined);
+    // The fault of a later request, or of what follows the newest, is no answer to one that came whole.
+    const open = (this.#response === null ? 0 : 1) + (this.#behind?.length ?? 0);
+    const whole = open - (this.#body === null || this.#body.complete ? 0 : 1);
+    const isLater = whole > 0 && (this.parserStatus !== null || byLimit !== undefined);
     const answer = isLater ? null : errorAnswer(status, this.#response, connection.lastPhase);
     this.#leaveSocketToUs();
     if (answer !== null && !output.writableEnded) output.write(answer);
   }
 
   /** Idle ends at once; what is half sent gets its short chance; what is in flight is answered and told that it was the last. */
-  drain(): void {
+  drain(grace: number): void {
     const { connection } = this;
     this.look();
     connection.endSoon("drained");
     this.#announceClose();
     if (connection.phase === "reading") {
-      const { clock } = connection.manager.timers;
-      const chance = Math.min(connection.timer.deadline - clock.now(), connection.manager.safetyLimits.lingerTimeout);
+      const { timers, safetyLimits } = connection.manager;
+      // The other half of a short grace is for the client to see its 408.
+      const chance = Math.min(connection.timer.deadline - timers.clock.now(), safetyLimits.lingerTimeout, grace / 2);
       connection.timer.reset(Math.max(0, chance));
     }
   }
@@ -266,7 +279,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     const silence = this.#silence;
     if (silence?.sent !== sent) this.#silence = { sent, since: now };
     else if (now - silence.since >= connection.manager.safetyLimits.responseSendTimeout) {
-      if (silentTypes.test(sentHead(response))) silence.since = Infinity;
+      if (silentTypes.test(contentType.exec(sentHead(response))?.[1] ?? "")) silence.since = Infinity;
       else connection.end("response-stalled", "responseSendTimeout");
     }
   }
@@ -289,6 +302,8 @@ export class Http1Speaker implements Speaker, RequestHost {
     for (const event of ["data", "end", "drain", "timeout"]) input.removeAllListeners(event);
     // A listener of ours makes the socket give bytes to JavaScript again instead of the parser.
     input.on("data", () => {});
+    // node:http has stopped reading where nobody took the body, and the stream believes that it still reads.
+    input._read(0);
   }
 
   /** On the newest response only: on an earlier one node:http would drop the requests behind it. */

@@ -42,7 +42,7 @@ export function tls(server: Server, above: Protocol): Protocol {
           connection.speaker = null;
           secure.allowHalfOpen = allowHalfOpen;
           connection.replacePorts(secure, secure);
-          connection.enter("idle", plan.request);
+          if (above.shakesHands !== true) connection.enter("idle", plan.request);
           resolve(above.speak(connection, secure, () => secured.pass(secure)));
         });
       });

@@ -60,6 +60,15 @@ import {
   makeCustodianBox,
 } from "portreeve/custodian";
 import type { Custodian, ShutdownReport } from "portreeve/custodian";
+import { FormDataError, FormDataParserError, parseFormData } from "portreeve/form-data";
+import type {
+  FormDataFile,
+  FormDataRequest,
+  FormDataStatus,
+  FormDataValue,
+  ParseFormDataOptions,
+  ParsedFormData,
+} from "portreeve/form-data";
 import { ManualClock, collectEvents, makePortPair } from "portreeve/testing";
 import {
   cancelTimer,
@@ -143,6 +152,23 @@ export async function web(): Promise<void> {
   const report: DrainReport = await managed.drain({ grace: "1s", delay: 0 });
   await group.close();
   console.log(managed.ready, managed.connections.countByPhase().idle, report.finished);
+}
+
+/** Forms. */
+export async function form(request: FormDataRequest): Promise<FormDataStatus | string | null> {
+  const formOptions: ParseFormDataOptions = { safetyLimits: { maxFormDataFiles: 1, maxFormDataFileLength: "5 MiB" } };
+  try {
+    const parsed: ParsedFormData = await parseFormData(request, formOptions);
+    const first: FormDataValue | null = parsed.get("photo");
+    const photo: FormDataFile | undefined = parsed.files[0];
+    if (photo !== undefined && photo === first) photo.stream().pipe(process.stdout);
+    for (const [name, value] of parsed) console.log(name, typeof value === "string" ? value : value.path);
+    return parsed.fields.get("title")?.[0] ?? `${(await photo?.bytes())?.length}`;
+  } catch (error) {
+    if (error instanceof FormDataError) return error.limit === null ? error.status : `${error.limit} ${error.expected}`;
+    if (error instanceof FormDataParserError) return error.code;
+    throw error;
+  }
 }
 
 /** Owners. */

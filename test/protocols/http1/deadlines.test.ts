@@ -293,6 +293,16 @@ test("a handler's own early answer with Connection: close reaches a client that 
   client.socket.destroy();
 });
 
+test("what a refused client still sends is thrown away, and its end is seen at once", async (t) => {
+  const web = await startWeb(t, () => {}, { maxRequestBodyLength: "1 MB" });
+  const client = await web.connect();
+  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n").write(Buffer.alloc(3_000_000)).end();
+  assert.equal(answers(await client.all())[0]?.status, 413);
+  // No time passes.
+  await until(() => web.ends().length === 1);
+  assert.deepEqual(web.ends(), ["limit while handling"]);
+});
+
 /** Answers with the length of the body. */
 const measure: RequestListener = (request, response) => {
   let length = 0;

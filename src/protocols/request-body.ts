@@ -1,40 +1,60 @@
 /**
  * The body of a request that is being received: how much of it has come, and whether it is the client that we wait for.
  */
-import { IncomingMessage } from "node:http";
-import type { Connection } from "../../connection/connection.ts";
-import type { SafetyLimits } from "../../limits/safety-limits.ts";
+import type { Readable } from "node:stream";
+import type { Connection } from "../connection/connection.ts";
+import type { SafetyLimits } from "../limits/safety-limits.ts";
 
 const second = 1000;
 
 export class IncomingBody {
-  readonly #request: IncomingMessage;
+  readonly #request: Readable;
   readonly #connection: Connection;
   /** When its head had come. */
   readonly #begun: number;
   #received = 0;
+  #pieces = 0;
   #progressAt: number;
   /** Milliseconds in which it was the program that did not take what came. */
   #notAwaited = 0;
   #observedAt: number;
   #complete = false;
 
-  /** @param full called when more has come than `most` bytes */
-  constructor(request: IncomingMessage, connection: Connection, most: number, full: () => void) {
+  /**
+   * @param request the stream that Node hands the body to
+   * @param full called when more has come than `most` bytes
+   */
+  constructor(request: Readable, connection: Connection, most: number, full: () => void) {
     this.#request = request;
     this.#connection = connection;
     this.#begun = this.#progressAt = this.#observedAt = connection.manager.timers.clock.now();
-    // node:http hands it each piece of the body, and null at the end.
+    const push = request.push.bind(request);
+    // Node hands it each piece of the body, and null at the end.
     request.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
       this.#came(chunk);
       if (this.#received > most) full();
-      return IncomingMessage.prototype.push.call(request, chunk, encoding);
+      return push(chunk, encoding);
     };
   }
 
   /** Whether all of it has come. */
   get complete(): boolean {
-    return this.#complete || this.#request.destroyed;
+    return this.#complete || this.#request.destroyed || this.#request.readableEnded;
+  }
+
+  /** Whether its end has come. */
+  get hasEnded(): boolean {
+    return this.#complete;
+  }
+
+  /** Bytes that have come. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** In how many pieces they came. */
+  get pieces(): number {
+    return this.#pieces;
   }
 
   /** When the last of it came. */
@@ -67,7 +87,10 @@ export class IncomingBody {
 
   #came(chunk: unknown): void {
     if (chunk === null) this.#complete = true;
-    else if (chunk instanceof Uint8Array) this.#received += chunk.length;
+    else if (chunk instanceof Uint8Array) {
+      this.#received += chunk.length;
+      this.#pieces++;
+    }
     this.#progressAt = this.#connection.manager.timers.clock.now();
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Judging the head of a request: the lengths that node:http does not judge one by one, and what body it announces.
+ * Judging the head of a request, of HTTP/1.1 or HTTP/2: the lengths that Node does not judge one by one, and what body it
+ * announces.
  */
-import type { IncomingMessage } from "node:http";
-import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
+import type { SafetyLimitName, SafetyLimits } from "../limits/safety-limits.ts";
 
 /** A head as far as the limits are concerned. */
 export interface Head {
@@ -12,10 +12,10 @@ export interface Head {
   readonly hasBody: boolean;
   /** Whether `maxRequestBodyLength` is about its body: forms have limits of their own, and gRPC streams have none. */
   readonly bodyIsLimited: boolean;
+  /** Characters of all names and values, pseudo-headers included. */
+  readonly size: number;
 }
 
-/** Two spaces and the version, as in "GET / HTTP/1.1". */
-const restOfLine = 10;
 /** The colon and the space between name and value. */
 const separator = 2;
 
@@ -27,14 +27,31 @@ export const limitStatus: Readonly<Partial<Record<SafetyLimitName, number>>> = {
   maxRequestBodyLength: 413,
 };
 
-export function judgeHead({ method = "", url = "", rawHeaders }: IncomingMessage, limits: SafetyLimits): Head {
+/** Responses in which silence is no fault: event streams, and gRPC. */
+export const silentTypes: RegExp = /^(text\/event-stream|application\/grpc)/i;
+
+/** What `judgeHead` compares with the first character of a name: pseudo-headers of HTTP/2 have a colon there. */
+const colon = 58;
+
+/**
+ * @param lineLength the length of the request line, or of what HTTP/2 has in its place
+ * @param rawHeaders names and values in turn
+ */
+export function judgeHead(lineLength: number, rawHeaders: readonly string[], limits: SafetyLimits): Head {
   let length = 0;
   let chunked = false;
   let bodyIsLimited = true;
   let longest = 0;
+  let size = 0;
+  let count = rawHeaders.length / 2;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? "";
     const value = rawHeaders[i + 1] ?? "";
+    size += name.length + value.length;
+    if (name.charCodeAt(0) === colon) {
+      count--;
+      continue;
+    }
     longest = Math.max(longest, name.length + value.length);
     // By their lengths first: comparing texts costs more.
     if (name.length === 14 && name.toLowerCase() === "content-length") length = Number(value);
@@ -42,16 +59,16 @@ export function judgeHead({ method = "", url = "", rawHeaders }: IncomingMessage
     else if (name.length === 12 && name.toLowerCase() === "content-type") bodyIsLimited = !isExempt(value);
   }
   const broken =
-    method.length + url.length + restOfLine > limits.maxRequestLineLength
+    lineLength > limits.maxRequestLineLength
       ? "maxRequestLineLength"
-      : rawHeaders.length / 2 > limits.maxRequestHeaders
+      : count > limits.maxRequestHeaders
         ? "maxRequestHeaders"
-        : rawHeaders.length > 0 && longest + separator > limits.maxRequestHeaderLength
+        : count > 0 && longest + separator > limits.maxRequestHeaderLength
           ? "maxRequestHeaderLength"
           : bodyIsLimited && length > limits.maxRequestBodyLength
             ? "maxRequestBodyLength"
             : null;
-  return { broken, hasBody: chunked || length > 0, bodyIsLimited };
+  return { broken, hasBody: chunked || length > 0, bodyIsLimited, size };
 }
 
 /** Whether a body of this type is none that `maxRequestBodyLength` is about. */

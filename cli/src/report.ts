@@ -1,0 +1,40 @@
+/**
+ * Loaded into the program by `portreeve run`: says, on standard error, what a drain came to, and what limits would have
+ * done that only observe.
+ */
+import cluster from "node:cluster";
+import { subscribe } from "node:diagnostics_channel";
+import { writeSync } from "node:fs";
+import type { CloseReason, DrainReport, SafetyLimitName } from "portreeve";
+import { drainLine } from "./drain-line.ts";
+
+const who = cluster.worker === undefined ? "portreeve" : `portreeve: worker ${cluster.worker.id}`;
+/** How often each limit would have cut, by its reason. */
+const spared = new Map<string, number>();
+
+subscribe("portreeve.connection.spared", (message) => {
+  const { limit, reason } = message as { limit: SafetyLimitName; reason: CloseReason };
+  const key = reason === "limit" ? limit : `${limit} (${reason})`;
+  spared.set(key, (spared.get(key) ?? 0) + 1);
+});
+
+subscribe("portreeve.process.drained", (message) => {
+  say(drainLine((message as { report: DrainReport }).report));
+  saySpared();
+});
+
+process.on("exit", saySpared);
+
+function saySpared(): void {
+  for (const [limit, count] of spared) say(`${limit} would have cut ${count}, and was only observed`);
+  spared.clear();
+}
+
+/** At once, since the process may be about to end; whoever reads it may have gone before. */
+function say(line: string): void {
+  try {
+    writeSync(2, `${who}: ${line}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}

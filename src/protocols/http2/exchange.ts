@@ -1,0 +1,156 @@
+/**
+ * One stream of HTTP/2: a request, in two states at once, since its body may still be received while its response is sent.
+ *
+ * Deadlines in force, of which its connection's timer has the earliest of all streams:
+ *  - receiving: the body's (see request-body.ts), while it is the client that we wait for;
+ *  - responding: `responseTimeout`, from the last piece of body on, until the response begins;
+ *  - where the program has moved the request's deadline: that one alone, until the response has been sent.
+ */
+import { constants } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
+import { defineChannel } from "../../core/channels.ts";
+import { closeReasons } from "../../connection/close-reason.ts";
+import type { CloseReason } from "../../connection/close-reason.ts";
+import type { Connection } from "../../connection/connection.ts";
+import { ManagedRequest, markRequest } from "../../connection/managed-request.ts";
+import type { RequestHost } from "../../connection/managed-request.ts";
+import { warnOfFirstCut } from "../../limits/first-cut.ts";
+import type { SafetyLimitName } from "../../limits/safety-limits.ts";
+import { limitStatus } from "../heads.ts";
+import { IncomingBody } from "../request-body.ts";
+import { allowances } from "./control-frames.ts";
+import { answerAndCutOff, cutOff, markUnfinished } from "./own-methods.ts";
+import { StreamSending } from "./sending.ts";
+import type { Cut, SessionSending } from "./sending.ts";
+
+const cutChannel = defineChannel<{
+  connection: Connection;
+  stream: ServerHttp2Stream;
+  reason: CloseReason;
+  limit: SafetyLimitName | null;
+}>("portreeve.stream.cut");
+
+/** The code of HTTP/2 that belongs to a close reason. */
+export function http2Code(reason: CloseReason): number {
+  const { http2Code: name } = closeReasons[reason];
+  return name === null ? constants.NGHTTP2_NO_ERROR : (codes[`NGHTTP2_${name}`] ?? constants.NGHTTP2_INTERNAL_ERROR);
+}
+
+const codes: Readonly<Record<string, number | undefined>> = { ...constants } as never;
+
+export class Exchange implements RequestHost {
+  readonly connection: Connection;
+  readonly stream: ServerHttp2Stream;
+  readonly #begunAt: number;
+  /** Told when the deadline comes closer. */
+  readonly #hasten: (deadline: number) => void;
+  /** Its body, where it has one. */
+  body: IncomingBody | null = null;
+  #request: ManagedRequest | null = null;
+  #sending: StreamSending | null = null;
+  /** Why it was cut. */
+  #cutFor: CloseReason | null = null;
+  #bodyAllowed = 0;
+  /** Whether it was closed from this side. */
+  closedHere = false;
+
+  constructor(connection: Connection, stream: ServerHttp2Stream, begunAt: number, hasten: (deadline: number) => void) {
+    this.connection = connection;
+    this.stream = stream;
+    this.#begunAt = begunAt;
+    this.#hasten = hasten;
+  }
+
+  /** A body of at most so many bytes follows. */
+  receive(most: number): void {
+    this.body = new IncomingBody(this.stream, this.connection, most, () => this.cut("limit", "maxRequestBodyLength"));
+  }
+
+  /** When it must have gone on, by the clock. */
+  get deadline(): number {
+    if (this.#cutFor !== null) return Infinity;
+    const { body, stream } = this;
+    const { safetyLimits } = this.connection.manager;
+    const moved = this.#request?.movedDeadline;
+    if (moved != null) return moved;
+    if (body?.isAwaited === true) return body.deadline(safetyLimits);
+    if (stream.headersSent) return Infinity;
+    return Math.max(this.#begunAt, body?.progressAt ?? 0) + safetyLimits.responseTimeout;
+  }
+
+  /** Its deadline has passed. */
+  expire(): void {
+    const awaited = this.#request?.movedDeadline == null && this.body?.isAwaited === true;
+    const reason = awaited ? "read-timeout" : "response-timeout";
+    this.cut(reason, closeReasons[reason].limit);
+  }
+
+  /** To be called many times a second. @returns whether it was cut */
+  look(now: number, session: SessionSending): boolean {
+    if (this.#cutFor !== null) return false;
+    const { body } = this;
+    const owed = body?.isAwaited === true;
+    if (body !== null) {
+      body.observe(now);
+      if (owed) this.#hasten(this.deadline);
+    }
+    this.#sending ??= new StreamSending(this.stream, this.connection.manager.safetyLimits);
+    const cut: Cut | null = this.#sending.look(session, owed, now);
+    if (cut === null) return false;
+    this.cut(cut.reason, cut.limit);
+    return true;
+  }
+
+  /** Ends this stream, and no other: with an answer where nothing was sent yet, else with a reset. */
+  cut(reason: CloseReason, limit: SafetyLimitName | null): void {
+    const { connection, stream } = this;
+    if (this.#cutFor !== null || stream.destroyed || (limit !== null && !connection.mayCut(reason, limit))) return;
+    this.#cutFor = reason;
+    if (limit !== null) warnOfFirstCut(limit, connection.manager.safetyLimits);
+    const status = (limit === null ? undefined : limitStatus[limit]) ?? closeReasons[reason].httpStatus;
+    if (status === null || stream.closed || stream.headersSent) cutOff(stream, http2Code(reason));
+    else answerAndCutOff(stream, status);
+    if (cutChannel.hasSubscribers) cutChannel.publish({ connection, stream, reason, limit });
+  }
+
+  /** Its session ends now: with a status, where nothing was sent yet and there is one; else what was sent has no end. */
+  lastWords(status: number | null): void {
+    const { stream } = this;
+    if (status === null || stream.closed || stream.headersSent) markUnfinished(stream);
+    else stream.respond({ ":status": status }, { endStream: true });
+  }
+
+  /** The stream is gone. @param byClient whether it was the client that reset it */
+  end(byClient: boolean): void {
+    const reason = this.#cutFor ?? this.connection.closeReason ?? (byClient ? "client-reset" : "completed");
+    this.#request?.end(reason);
+  }
+
+  /** Bytes of the frames of its body since this was asked last, about. */
+  bodyProgress(): number {
+    const all = this.body === null ? 0 : this.body.received + this.body.pieces * allowances.piece;
+    const fresh = all - this.#bodyAllowed;
+    this.#bodyAllowed = all;
+    return fresh;
+  }
+
+  /** What the program asked for, made when it first does. */
+  get request(): ManagedRequest {
+    if (this.#request === null) {
+      this.#request = new ManagedRequest(this);
+      markRequest(this.stream, this.#request);
+    }
+    return this.#request;
+  }
+
+  plannedDeadline(): number {
+    return this.deadline;
+  }
+
+  retime(): void {
+    this.#hasten(this.deadline);
+  }
+
+  /** Nothing to do: the end of a stream is always heard. */
+  watch(): void {}
+}

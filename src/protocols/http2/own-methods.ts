@@ -1,0 +1,164 @@
+/**
+ * Methods of their own on each session and stream. Node's own code calls them, too, and so they tell of every end at once,
+ * at little cost; and what a client does at a bad moment cannot make a program fail that goes on as if nothing had happened.
+ * One function each for all of them.
+ */
+import { constants } from "node:http2";
+import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import { connectionOfPort } from "../../connection/lookup.ts";
+
+/** The speaker of a session, which is told of the ends. */
+export interface Http2Watcher {
+  /** The session is being destroyed. */
+  sessionEnded(error: unknown): void;
+  /** A stream is about to be destroyed; `error` is the program's or the session's, or null. */
+  streamEnds(stream: ServerHttp2Stream, error: Error | null): void;
+  /** This side closes a stream. */
+  streamClosedHere(stream: ServerHttp2Stream): void;
+}
+
+type Callback = (error?: Error | null) => void;
+/** What Duplex asks of a stream; the types of Node leave it out. */
+type Inside = Omit<ServerHttp2Stream, "_final"> & {
+  _destroy(error: Error | null, callback: Callback): void;
+  _final: ((callback: Callback) => void) | null;
+};
+
+/** It must lead to its connection (`markLayer`). */
+export function watchSession(session: ServerHttp2Session): void {
+  session.destroy = destroySession;
+}
+
+/** It must lead to its connection (`markLayer`). */
+export function watchStream(stream: ServerHttp2Stream): void {
+  (stream as unknown as Inside)._destroy = destroyStream;
+  stream.close = closeStream;
+  stream.pushStream = pushStream;
+  stream.respond = respond;
+  stream.respondWithFD = respondWithFD;
+  stream.respondWithFile = respondWithFile;
+  stream.additionalHeaders = additionalHeaders;
+  stream.sendTrailers = sendTrailers;
+  // A reset by the client is an error of the stream, and one that nobody hears would end the process.
+  stream.on("error", ignore);
+}
+
+/** Gives the session its methods back. */
+export function freeSession(session: ServerHttp2Session): void {
+  Reflect.deleteProperty(session, "destroy");
+}
+
+const methods = [
+  "_destroy",
+  "close",
+  "pushStream",
+  "respond",
+  "respondWithFD",
+  "respondWithFile",
+  "additionalHeaders",
+  "sendTrailers",
+];
+
+/** Gives the stream its methods back. */
+export function freeStream(stream: ServerHttp2Stream): void {
+  for (const name of methods) Reflect.deleteProperty(stream, name);
+  stream.off("error", ignore);
+}
+
+/**
+ * Ends the stream now. What it has sent is cut off with `code`: without this http2 would send the regular end first, and
+ * the client would take half a response for a whole one.
+ */
+export function cutOff(stream: ServerHttp2Stream, code: number): void {
+  markUnfinished(stream);
+  stream.close(code);
+  stream.destroy();
+}
+
+/**
+ * Answers with a status alone, and then ends the stream, whatever the client still sends. What the program does meanwhile
+ * goes nowhere: it sees a stream that has not been answered.
+ */
+export function answerAndCutOff(stream: ServerHttp2Stream, status: number): void {
+  stream.respond({ ":status": status }, { endStream: true });
+  Object.defineProperty(stream, "headersSent", { value: false });
+  stream.push = () => true;
+  // nghttp2 drops an answer that is still waiting when its stream is reset.
+  setImmediate(() => setImmediate(() => cutOff(stream, constants.NGHTTP2_NO_ERROR)));
+}
+
+/** Should it be destroyed before the program has ended it, then without its regular end. */
+export function markUnfinished(stream: ServerHttp2Stream): void {
+  if (!stream.writableEnded) (stream as unknown as Inside)._final = null;
+}
+
+/** Whether anyone but us hears of a stream's errors. */
+export function hasErrorListener(stream: ServerHttp2Stream): boolean {
+  return stream.listenerCount("error") > 1;
+}
+
+function watcherOf(layer: object): Partial<Http2Watcher> | null | undefined {
+  return connectionOfPort(layer)?.speaker as Partial<Http2Watcher> | null | undefined;
+}
+
+function prototypeOf<T extends object>(object: T): T {
+  return Object.getPrototypeOf(object) as T;
+}
+
+function destroySession(this: ServerHttp2Session, error?: Error | number, code?: number): void {
+  if (this.destroyed) return;
+  prototypeOf(this).destroy.call(this, error as Error, code);
+  watcherOf(this)?.sessionEnded?.(error);
+}
+
+function destroyStream(this: ServerHttp2Stream, error: Error | null, callback: Callback): void {
+  watcherOf(this)?.streamEnds?.(this, error);
+  (prototypeOf(this) as unknown as Inside)._destroy.call(this, error, callback);
+}
+
+function closeStream(this: ServerHttp2Stream, code?: number, callback?: () => void): void {
+  watcherOf(this)?.streamClosedHere?.(this);
+  prototypeOf(this).close.call(this, code, callback);
+}
+
+/**
+ * Whether the stream is gone, or was answered by us: http2 throws at whoever goes on with it, and a client can make that
+ * happen at any time.
+ */
+function isGone(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed || Object.hasOwn(stream, "headersSent");
+}
+
+function respond(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["respond"]>): void {
+  if (!isGone(this)) prototypeOf(this).respond.apply(this, args);
+}
+
+function respondWithFD(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["respondWithFD"]>): void {
+  if (!isGone(this)) prototypeOf(this).respondWithFD.apply(this, args);
+}
+
+function respondWithFile(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["respondWithFile"]>): void {
+  if (!isGone(this)) prototypeOf(this).respondWithFile.apply(this, args);
+}
+
+function additionalHeaders(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["additionalHeaders"]>): void {
+  if (!isGone(this)) prototypeOf(this).additionalHeaders.apply(this, args);
+}
+
+function sendTrailers(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["sendTrailers"]>): void {
+  if (!isGone(this)) prototypeOf(this).sendTrailers.apply(this, args);
+}
+
+/** A pushed stream can be reset by the client like any other. */
+function pushStream(this: ServerHttp2Stream, ...args: unknown[]): void {
+  const callback = args.at(-1) as (error: Error | null, pushed: ServerHttp2Stream, ...rest: unknown[]) => void;
+  const heard: typeof callback = (error, pushed, ...rest) => {
+    // On a failure there is no stream.
+    if (error === null) pushed.on("error", ignore);
+    callback(error, pushed, ...rest);
+  };
+  if (typeof callback === "function") args[args.length - 1] = heard;
+  Reflect.apply(Reflect.get(prototypeOf(this), "pushStream"), this, args);
+}
+
+function ignore(): void {}

@@ -1,0 +1,104 @@
+/**
+ * The sending half of one stream: whether the client takes what is written to it, and whether the handler goes on.
+ *
+ * Node tells how much of a stream waits, write by write, and how much its session has sent in all. So one large write shows
+ * no progress of its own: what the session sends counts as progress, until that is so much that a fair share of it would
+ * have been all of the write.
+ */
+import type { ServerHttp2Stream } from "node:http2";
+import { streamBytesWritten } from "../../core/node-internals.ts";
+import type { CloseReason } from "../../connection/close-reason.ts";
+import { RateMeter } from "../../limits/rate.ts";
+import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
+import { silentTypes } from "../heads.ts";
+
+/** Looks come at least this often; a longer time between two was a pause of ours, in milliseconds. */
+const longestLook = 500;
+/** How long more than `maxBufferedBytes` may wait without any progress, in milliseconds. */
+const overfullGrace = 5000;
+/** Bytes that a session sends besides the streams. */
+const frames = 16_384;
+
+/** What is known of the session as a whole. */
+export interface SessionSending {
+  /** All bytes that it has handed on so far. */
+  readonly sent: number;
+  /** Whether the client does not take what has been handed on: that is the connection's to judge. */
+  readonly blocked: boolean;
+  /** Bytes that wait in all its streams. */
+  waiting: number;
+  /** Its open streams. */
+  readonly streams: number;
+}
+
+/** Why a stream is cut, and by which limit. */
+export interface Cut {
+  readonly reason: CloseReason;
+  readonly limit: SafetyLimitName;
+}
+
+export class StreamSending {
+  readonly #stream: ServerHttp2Stream;
+  readonly #limits: SafetyLimits;
+  readonly #rate: RateMeter;
+  #waiting = -1;
+  #written = -1;
+  /** What the session had sent when something of this stream moved last. */
+  #sentThen = 0;
+  /** What it had sent at the last look. */
+  #sent = 0;
+  /** Milliseconds without any progress, as they were looked at. */
+  #still = 0;
+  #lookedAt = 0;
+
+  constructor(stream: ServerHttp2Stream, limits: SafetyLimits) {
+    this.#stream = stream;
+    this.#limits = limits;
+    this.#rate = new RateMeter(limits.minSendRate);
+  }
+
+  /**
+   * Looks again, many times a second.
+   * @param owed whether the client still owes us something that the handler waits for
+   */
+  look(session: SessionSending, owed: boolean, now: number): Cut | null {
+    const stream = this.#stream;
+    const waiting = stream.bufferSize;
+    // Where the writes of a stream are not counted, silence is the silence of the whole session.
+    const written = streamBytesWritten(stream) ?? session.sent;
+    const elapsed = Math.min(now - this.#lookedAt, longestLook);
+    this.#lookedAt = now;
+    const fresh = session.sent - this.#sent;
+    this.#sent = session.sent;
+    if (waiting !== this.#waiting || written !== this.#written) {
+      this.#waiting = waiting;
+      this.#written = written;
+      this.#sentThen = session.sent;
+      this.#still = 0;
+      this.#rate.restart();
+      return null;
+    }
+    if (session.blocked || (waiting === 0 && (owed || !stream.headersSent))) return null;
+    if (waiting === 0) return this.#judgeHandler(elapsed);
+    const isShared = session.sent - this.#sentThen <= waiting * session.streams + frames;
+    return this.#judgeClient(isShared ? fresh : 0, elapsed, session.waiting);
+  }
+
+  #judgeClient(progress: number, elapsed: number, waiting: number): Cut | null {
+    const { responseSendTimeout, maxBufferedBytes } = this.#limits;
+    this.#still = progress > 0 ? 0 : this.#still + elapsed;
+    if (this.#still >= responseSendTimeout) return { reason: "send-timeout", limit: "responseSendTimeout" };
+    if (waiting > maxBufferedBytes && this.#still >= overfullGrace)
+      return { reason: "limit", limit: "maxBufferedBytes" };
+    return this.#rate.observe(progress, elapsed) ? null : { reason: "send-rate", limit: "minSendRate" };
+  }
+
+  /** It has begun, and everything it wrote was taken. */
+  #judgeHandler(elapsed: number): Cut | null {
+    this.#still += elapsed;
+    if (this.#still < this.#limits.responseSendTimeout) return null;
+    const { sentHeaders, writableEnded } = this.#stream;
+    if (!writableEnded && silentTypes.test(String(sentHeaders?.["content-type"] ?? ""))) return null;
+    return { reason: "response-stalled", limit: "responseSendTimeout" };
+  }
+}

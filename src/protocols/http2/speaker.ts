@@ -1,0 +1,345 @@
+/**
+ * The speaker of one HTTP/2 session. The connection is `handshaking` until the client has acknowledged our settings, then
+ * `idle` without and `handling` with open streams; its timer has the earliest deadline of all of them.
+ */
+import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import { handleQueue } from "../../core/node-internals.ts";
+import { toError } from "../../core/report.ts";
+import { closeReasons } from "../../connection/close-reason.ts";
+import type { CloseReason } from "../../connection/close-reason.ts";
+import type { Connection } from "../../connection/connection.ts";
+import { plan } from "../../connection/deadline-plan.ts";
+import { markLayer } from "../../connection/lookup.ts";
+import { ManagedRequest } from "../../connection/managed-request.ts";
+import { isDeparture, isProtocolError } from "../../connection/ports.ts";
+import type { Speaker } from "../../connection/speaker.ts";
+import { CountWithin } from "../../limits/count-within.ts";
+import type { SafetyLimitName } from "../../limits/safety-limits.ts";
+import { judgeHead } from "../heads.ts";
+import { interceptEmit } from "../intercept.ts";
+import type { Interception } from "../intercept.ts";
+import { ControlFrames, allowances } from "./control-frames.ts";
+import { Exchange, http2Code } from "./exchange.ts";
+import { freeSession, freeStream, hasErrorListener, watchSession, watchStream } from "./own-methods.ts";
+import type { Http2Watcher } from "./own-methods.ts";
+import type { SessionSending } from "./sending.ts";
+
+/** What a stream of a client may have on its way when nobody waits for it any more, where the settings do not say. */
+const usualWindow = 65_535;
+
+export class Http2Speaker implements Speaker, Http2Watcher {
+  readonly connection: Connection;
+  #session: ServerHttp2Session | null = null;
+  #interceptions: readonly Interception[] = [];
+  /** When the handshake must be over; Infinity once it is. */
+  #handshakeBy: number;
+  readonly #open: Map<ServerHttp2Stream, Exchange> = new Map();
+  #requests = 0;
+  readonly #control: ControlFrames;
+  readonly #resets: CountWithin;
+  /** Whether the client was told that no further streams are served. */
+  #leaving = false;
+  /** Whether the client has said that it leaves. */
+  #clientLeft = false;
+  readonly #hasten = (deadline: number): void => {
+    const { timer, manager } = this.connection;
+    if (deadline < timer.deadline) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
+  };
+
+  constructor(connection: Connection) {
+    const { maxControlFrames, maxStreamResets } = connection.manager.safetyLimits;
+    this.connection = connection;
+    this.#control = new ControlFrames(maxControlFrames);
+    this.#resets = new CountWithin(maxStreamResets);
+    if (connection.phase !== "handshaking") connection.enter("handshaking", plan.handshake);
+    this.#handshakeBy = connection.timer.deadline;
+  }
+
+  /** The session of this connection was made, and nobody else has heard of it yet. */
+  attach(session: ServerHttp2Session): void {
+    this.#session = session;
+    markLayer(session, this.connection);
+    watchSession(session);
+    const streams = interceptEmit(session, "stream", (...args) => this.#begin(streams, args));
+    const settled = interceptEmit(session, "localSettings", (...args) => {
+      this.#acknowledged();
+      settled.pass(...args);
+    });
+    const left = interceptEmit(session, "goaway", (...args) => {
+      this.#clientLeft = true;
+      left.pass(...args);
+    });
+    this.#interceptions = [streams, settled, left];
+  }
+
+  /** What waits for the client below the streams: http2 writes straight to the handle of the lowest socket. */
+  get unsentBytes(): number {
+    const queued = this.#queued;
+    return queued === 0 ? 0 : Math.max(queued, this.#waiting);
+  }
+
+  /** http2 ends the socket by itself, once all of its frames are out. */
+  get endsOutput(): boolean {
+    return this.#session !== null;
+  }
+
+  look(): void {
+    const { connection } = this;
+    if (this.#session === null || connection.closeReason !== null) return;
+    const now = connection.manager.timers.clock.now();
+    const sent = ((connection.rawOutput as Socket | null) ?? (connection.output as Socket)).bytesWritten;
+    for (const exchange of this.#open.values()) this.#control.allow(exchange.bodyProgress());
+    if (this.#control.judges && !this.#control.look((connection.input as Socket).bytesRead, sent, now)) {
+      this.#abused("maxControlFrames");
+      return;
+    }
+    if (this.#open.size === 0) return;
+    if (connection.shouldClose) this.#leave();
+    const waiting = this.#waiting;
+    const session: SessionSending = { sent, blocked: this.#queued > 0, waiting, streams: this.#open.size };
+    for (const exchange of this.#open.values()) {
+      if (exchange.look(now, session)) session.waiting = this.#waiting;
+    }
+  }
+
+  extend(): number | undefined {
+    const { connection } = this;
+    const { timers, safetyLimits } = connection.manager;
+    const now = timers.clock.now();
+    if (this.#handshakeBy <= now) return undefined;
+    let next = this.#handshakeBy;
+    const busy = this.#open.size > 0;
+    for (const exchange of this.#open.values()) {
+      if (exchange.deadline <= now) exchange.expire();
+      if (exchange.deadline > now) next = Math.min(next, exchange.deadline);
+    }
+    if (this.#open.size > 0) return next - now;
+    // The last ones were cut just now.
+    if (busy) return this.#leaving ? safetyLimits.lingerTimeout : Math.min(next - now, safetyLimits.idleTimeout);
+    // The client is still taking what the last streams have sent.
+    if (this.unsentBytes > 0) return safetyLimits.idleTimeout;
+    if (this.#leaving) connection.finish();
+    return undefined;
+  }
+
+  lastWords(reason: CloseReason): void {
+    const session = this.#session;
+    const { manner, httpStatus } = closeReasons[reason];
+    if (session === null || session.destroyed || manner === "reset") return;
+    for (const exchange of this.#open.values()) exchange.lastWords(httpStatus);
+    const code = this.connection.endsSoon ? http2Code("completed") : http2Code(reason);
+    // Closed first, so that http2 lets the client take the last words; and they are said once.
+    session.goaway = session.destroy = () => {};
+    session.close();
+    Reflect.deleteProperty(session, "goaway");
+    freeSession(session);
+    session.destroy(null as never, code);
+  }
+
+  /** Idle ends at once, and so does half a handshake; streams in flight are answered, and the client knows the last. */
+  drain(): void {
+    const { connection } = this;
+    if (this.#open.size === 0 && this.unsentBytes === 0) {
+      connection.end("drained");
+      return;
+    }
+    if (connection.phase === "idle") connection.enter("handling");
+    connection.endSoon("drained");
+    this.#leave();
+    if (this.#open.size === 0) this.#quiet();
+  }
+
+  letGo(): void {
+    for (const interception of this.#interceptions) interception.restore();
+    if (this.#session !== null) freeSession(this.#session);
+    for (const stream of this.#open.keys()) freeStream(stream);
+  }
+
+  requestOf(value: object): ManagedRequest | undefined {
+    const exchange = this.#open.get(value as ServerHttp2Stream);
+    if (exchange !== undefined) return exchange.request;
+    if (!("rstCode" in value)) return undefined;
+    // A handler that asks after the client has gone: what it opens for the request is closed at once.
+    const { request } = new Exchange(this.connection, value as ServerHttp2Stream, 0, () => {});
+    request.end("client-reset");
+    return request;
+  }
+
+  streamEnds(stream: ServerHttp2Stream, error: Error | null): void {
+    const exchange = this.#open.get(stream);
+    if (exchange === undefined) return;
+    this.#open.delete(stream);
+    const { connection } = this;
+    const reset = error === null && stream.closed && !exchange.closedHere && (stream.rstCode !== 0 || stream.aborted);
+    const byClient = reset && connection.closeReason === null && this.#session?.destroyed === false;
+    const { body } = exchange;
+    if (body !== null) {
+      this.#control.allow(exchange.bodyProgress());
+      if (!body.hasEnded) this.#control.allowLate(this.#session?.localSettings.initialWindowSize ?? usualWindow);
+    }
+    if (byClient) this.#countReset();
+    if (error !== null && !isDeparture(error) && !isProtocolError(error) && !hasErrorListener(stream)) {
+      connection.manager.fail(error, connection);
+    }
+    exchange.end(byClient);
+    if (this.#open.size === 0) this.#quiet();
+  }
+
+  sessionEnded(error: unknown): void {
+    const { connection } = this;
+    if (connection.closeReason !== null) return;
+    if (error instanceof Error) {
+      if (isDeparture(error)) connection.end("client-reset");
+      else if (this.#clientLeft) connection.end("client-ended");
+      else connection.end(isFlood(error) ? "abuse" : isProtocolError(error) ? "protocol-error" : "completed");
+      return;
+    }
+    const { output } = connection;
+    if (output.writableFinished || output.destroyed) this.#finished();
+    else output.once("finish", () => this.#finished());
+  }
+
+  streamClosedHere(stream: ServerHttp2Stream): void {
+    const exchange = this.#open.get(stream);
+    if (exchange !== undefined) exchange.closedHere = true;
+  }
+
+  #begin(streams: Interception, args: unknown[]): void {
+    const [stream, headers, , rawHeaders] = args as [
+      ServerHttp2Stream,
+      Record<string, string | undefined>,
+      number,
+      string[],
+    ];
+    const { connection } = this;
+    if (connection.closeReason !== null) return;
+    if (stream.destroyed) {
+      // Reset before anybody heard of it; the program never does.
+      this.#countReset();
+      return;
+    }
+    const exchange = this.#admit(stream, headers, rawHeaders);
+    if (exchange === null) return;
+    try {
+      streams.pass(...args);
+    } catch (error) {
+      connection.manager.fail(toError(error), connection);
+      exchange.cut("handler-error", null);
+    }
+  }
+
+  /** @returns null where the stream is refused */
+  #admit(
+    stream: ServerHttp2Stream,
+    headers: Record<string, string | undefined>,
+    rawHeaders: readonly string[],
+  ): Exchange | null {
+    const { connection } = this;
+    const { timers, safetyLimits } = connection.manager;
+    const now = timers.clock.now();
+    const exchange = new Exchange(connection, stream, now, this.#hasten);
+    this.#open.set(stream, exchange);
+    markLayer(stream, connection);
+    watchStream(stream);
+    this.#requests++;
+    if (this.#open.size === 1) this.#busy();
+    const lineLength = (headers[":method"]?.length ?? 0) + (headers[":path"]?.length ?? 0);
+    const { broken, bodyIsLimited, size } = judgeHead(lineLength, rawHeaders, safetyLimits);
+    this.#control.allow(size + (rawHeaders.length / 2) * allowances.pair + allowances.stream);
+    if (this.#requests >= safetyLimits.maxRequestsPerConnection) {
+      connection.endSoon("limit", "maxRequestsPerConnection");
+    }
+    if (connection.shouldClose) this.#leave();
+    if (!stream.endAfterHeaders) {
+      exchange.receive(bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity);
+      this.#control.allow(allowances.trailers);
+    }
+    if (broken !== null && connection.mayCut("limit", broken)) {
+      exchange.cut("limit", broken);
+      return null;
+    }
+    this.#hasten(
+      now + Math.min(safetyLimits.responseTimeout, stream.endAfterHeaders ? Infinity : safetyLimits.requestReadTimeout),
+    );
+    return exchange;
+  }
+
+  /** The client has acknowledged our settings: it speaks HTTP/2. */
+  #acknowledged(): void {
+    if (this.#handshakeBy === Infinity) return;
+    this.#handshakeBy = Infinity;
+    const { connection } = this;
+    if (this.#open.size === 0) {
+      connection.enter("idle", plan.idle);
+      return;
+    }
+    connection.enter("handling", plan.response);
+    for (const exchange of this.#open.values()) this.#hasten(exchange.deadline);
+  }
+
+  /** There was no stream, and now there is one. Until the handshake is over its deadline stays in force. */
+  #busy(): void {
+    const { connection } = this;
+    if (connection.phase === "handshaking") connection.enter("idle");
+    connection.enter("handling", this.#handshakeBy === Infinity ? plan.response : undefined);
+  }
+
+  /** The last open stream has ended. */
+  #quiet(): void {
+    const { connection } = this;
+    if (connection.closeReason !== null) return;
+    if (connection.shouldClose) this.#leave();
+    if (this.#leaving || this.#session?.closed === true) {
+      this.#leaving = true;
+      connection.enter("sending", plan.sending);
+      // http2 ends the socket when its last frames are out; this is for the case that it does not.
+      connection.timer.reset(connection.manager.safetyLimits.lingerTimeout);
+    } else connection.enter("idle", this.#handshakeBy === Infinity ? plan.idle : undefined);
+  }
+
+  /** Tells the client which stream was the last that is served. */
+  #leave(): void {
+    if (this.#leaving || this.#session === null) return;
+    this.#leaving = true;
+    this.#session.close();
+  }
+
+  /** http2 has written all that it had to, and ended the socket. */
+  #finished(): void {
+    const { connection } = this;
+    if (connection.closeReason !== null) return;
+    if (connection.endsSoon) connection.finish();
+    else connection.end(this.#clientLeft ? "client-ended" : "completed");
+  }
+
+  get #queued(): number {
+    const { output, rawOutput } = this.connection;
+    return handleQueue(rawOutput ?? output);
+  }
+
+  /** Bytes that wait in the streams. */
+  get #waiting(): number {
+    let bytes = 0;
+    for (const { stream } of this.#open.values()) bytes += stream.bufferSize;
+    return bytes;
+  }
+
+  #countReset(): void {
+    const { timers } = this.connection.manager;
+    // Not from within a callback of nghttp2.
+    if (!this.#resets.add(1, timers.clock.now())) setImmediate(() => this.#abused("maxStreamResets"));
+  }
+
+  #abused(limit: SafetyLimitName): void {
+    this.connection.end("abuse", limit);
+  }
+}
+
+/** nghttp2 has found a flood by itself. */
+function isFlood(error: Error & { code?: unknown; errno?: unknown }): boolean {
+  return error.errno === flooded || error.code === "ERR_HTTP2_TOO_MANY_INVALID_FRAMES";
+}
+
+/** NGHTTP2_ERR_FLOODED. */
+const flooded = -904;

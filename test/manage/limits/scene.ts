@@ -1,0 +1,105 @@
+/**
+ * A web server under a manager with limits, on a clock moved by hand; and how its connections end, as the server says
+ * and as the client's kernel sees it.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer as createHttp } from "node:http";
+import type { RequestListener } from "node:http";
+import { createServer as createHttps } from "node:https";
+import type { TestContext } from "node:test";
+import { connect as connectTls } from "node:tls";
+import type { ConnectionOptions } from "node:tls";
+import type { SafetyLimitsOptions } from "../../../src/index.ts";
+import { collectEvents } from "../../../src/testing/index.ts";
+import type { Connection } from "../../../src/connection/connection.ts";
+import { certificate } from "../../support/certificate.ts";
+import { kernelIsMute, seenByClient } from "../../support/kernel.ts";
+import { TcpClient } from "../../support/tcp-client.ts";
+import { settle, startWeb, until } from "../../protocols/http1/web.ts";
+import type { Web } from "../../protocols/http1/web.ts";
+
+export const webProtocols = ["http", "https"] as const;
+export type WebProtocol = (typeof webProtocols)[number];
+
+/** How much later than its deadline a timer's end may come: the resolution of the wheel. */
+export const resolution = 10;
+/** How much later what no event tells may be noticed: a look. */
+export const look = 250;
+
+export interface Scene extends Web {
+  readonly protocol: WebProtocol;
+  /** A client that speaks what the server speaks, and that never ends by itself. */
+  dial(): Promise<TcpClient>;
+  /** The one connection there is. */
+  only(): Connection;
+  /** Waits until the one connection is in a phase. */
+  reaches(phase: string): Promise<void>;
+  /** How connections ended: "reason by limit while phase", in order. */
+  endings(): string[];
+}
+
+export async function startScene(
+  t: TestContext,
+  protocol: WebProtocol,
+  handler: RequestListener,
+  limits: SafetyLimitsOptions = {},
+): Promise<Scene> {
+  const events = collectEvents();
+  t.after(() => events[Symbol.dispose]());
+  const server = protocol === "http" ? createHttp(handler) : createHttps(await certificate(), handler);
+  const web = await startWeb(t, server, limits);
+  const only = (): Connection => {
+    const [connection] = web.server.connections;
+    assert.ok(connection !== undefined && web.server.connections.size === 1);
+    return connection;
+  };
+  return {
+    ...web,
+    protocol,
+    dial: () => (protocol === "http" ? web.connect() : dialTls(t, web.port)),
+    only,
+    reaches: (phase) => until(() => web.server.connections.size === 1 && only().phase === phase),
+    endings: () =>
+      (events.messages("portreeve.connection.closed") as { connection: Connection; reason: string; phase: string }[])
+        .filter(({ connection }) => connection.manager.timers.clock === web.clock)
+        .map(({ connection, reason, phase }) => `${reason} by ${connection.closeLimit} while ${phase}`),
+  };
+}
+
+async function dialTls(t: TestContext, port: number): Promise<TcpClient> {
+  const options = { port, host: "127.0.0.1", rejectUnauthorized: false, allowHalfOpen: true };
+  const socket = connectTls(options as ConnectionOptions);
+  t.after(() => socket.destroy());
+  const client = new TcpClient(socket);
+  await once(socket, "secureConnect");
+  return client;
+}
+
+/** The server ends the connection `after` milliseconds from now, not before, and at most `slack` later. */
+export async function endsAfter({ clock }: Scene, connection: Connection, after: number, slack: number): Promise<void> {
+  clock.advance(after - 1);
+  await settle();
+  assert.equal(connection.closeReason, null, "not before its time");
+  for (let late = 0; late <= slack && connection.closeReason === null; late += resolution) {
+    clock.advance(resolution);
+    await settle();
+  }
+  assert.notEqual(connection.closeReason, null, "in time");
+}
+
+/** How the end of a connection looks from the client's kernel, which the client itself has not looked at yet. */
+export async function seesEnd({ port }: Scene, client: TcpClient, manner: "FIN" | "RST"): Promise<void> {
+  if (kernelIsMute !== false) return;
+  const own = client.socket.localPort ?? 0;
+  await until(() => seenByClient(own, port) !== "open");
+  assert.equal(seenByClient(own, port), manner);
+}
+
+/** The end of a connection, once the client has ended, too. */
+export async function endsAs(scene: Scene, client: TcpClient, ending: string): Promise<void> {
+  client.end();
+  await until(() => scene.endings().length === 1);
+  assert.deepEqual(scene.endings(), [ending]);
+  assert.deepEqual(scene.errors, []);
+}

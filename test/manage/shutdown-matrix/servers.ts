@@ -1,0 +1,85 @@
+/** The servers of the shutdown matrix: one a protocol, all of them doing what the client's first words ask for. */
+import { createServer as createHttp } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer as createHttp2, createSecureServer as createHttp2Secure } from "node:http2";
+import { createServer as createHttps } from "node:https";
+import { createServer as createNet } from "node:net";
+import type { Server, Socket } from "node:net";
+import { createServer as createTls } from "node:tls";
+import type { KeyPair } from "../../support/certificate.ts";
+import { accept } from "./websocket.ts";
+
+export type ProtocolName = "http" | "https" | "h2" | "h2c" | "net" | "tls" | "ws" | "wss";
+
+/** What the program of a server has come to. */
+export interface Scene {
+  /** Requests, or sockets of a protocol without requests, that it has begun to serve. */
+  begun: number;
+}
+
+/** More than the kernel takes for a client that does not read. */
+export const muchMoreThanFits: number = 32 * 2 ** 20;
+
+export function isSecure(protocol: ProtocolName): boolean {
+  return protocol === "https" || protocol === "h2" || protocol === "tls" || protocol === "wss";
+}
+
+export function makeServer(protocol: ProtocolName, pair: KeyPair, scene: Scene): Server {
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    scene.begun++;
+    void answer(request, response);
+  };
+  switch (protocol) {
+    case "http":
+      return createHttp(onRequest);
+    case "https":
+      return createHttps(pair, onRequest);
+    // Their compatible requests and responses do all that is done here.
+    case "h2":
+      return createHttp2Secure(pair, onRequest as never);
+    case "h2c":
+      return createHttp2(onRequest as never);
+    case "net":
+      return createNet({ allowHalfOpen: false }, (socket) => converse(socket, scene));
+    case "tls":
+      return createTls(pair, (socket) => converse(socket, scene));
+    case "ws":
+      return createHttp(onRequest).on("upgrade", (request, socket) => accept(request, socket as Socket, scene));
+    case "wss":
+      return createHttps(pair, onRequest).on("upgrade", (request, socket) => accept(request, socket as Socket, scene));
+  }
+}
+
+/**
+ * `/after/600` is answered after so many milliseconds, `/begun/400` begins at once and ends then; `/never` is not
+ * answered, `/endless` begins and does not end, `/upload` says how much came, `/big` is too much for a client that does
+ * not read.
+ */
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const [, what, ms] = (request.url ?? "").split("/");
+  response.on("error", () => {});
+  if (what === "after") setTimeout(() => response.end("whole"), Number(ms));
+  else if (what === "begun") {
+    response.write("begun");
+    setTimeout(() => response.end(" and whole"), Number(ms));
+  } else if (what === "endless") response.write("begun");
+  else if (what === "big") response.end(Buffer.alloc(muchMoreThanFits));
+  else if (what === "upload") {
+    let length = 0;
+    try {
+      for await (const chunk of request) length += (chunk as Buffer).length;
+      response.end(`${length} bytes`);
+    } catch {
+      // The client is gone.
+    }
+  } else if (what !== "never") response.end("ok");
+}
+
+/** Echoes; "big" is answered with too much for a client that does not read. */
+function converse(socket: Socket, scene: Scene): void {
+  socket.on("error", () => {});
+  socket.on("data", (data: Buffer) => {
+    scene.begun++;
+    socket.write(data.toString() === "big" ? Buffer.alloc(muchMoreThanFits) : data);
+  });
+}

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
+import { test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { handleQueue } from "../../../src/core/node-internals.ts";
+import {
+  frameTypes,
+  framesIn,
+  preface,
+  request,
+  reset,
+  settings,
+  settingsAck,
+  windowUpdate,
+} from "../../support/http2-frames.ts";
+import { connectTo } from "../../support/tcp-client.ts";
+import { ask, bytesOf, kinds, settle, startWeb, until } from "./web.ts";
+
+const large = (bytes: number) => (stream: ServerHttp2Stream) => {
+  stream.respond({ ":status": 200 });
+  stream.end(Buffer.alloc(bytes));
+};
+
+for (const kind of kinds) {
+  test(`${kind}: a client that closes the window of one stream has that stream reset, and the others live`, async (t) => {
+    const web = await startWeb(t, kind, large(1_000_000), { limits: { responseSendTimeout: "4s", minSendRate: 0 } });
+    const client = await web.client();
+    client.setLocalWindowSize(10_000_000);
+    const stalled = client.request({ ":path": "/" });
+    stalled.on("error", () => {});
+    stalled.pause();
+    await once(stalled, "response");
+    await settle();
+    await web.pass(3500);
+    assert.deepEqual(web.cuts(), []);
+    const other = ask(client);
+    assert.equal((await other.answered).body.length, 1_000_000);
+    await web.pass(250);
+    await web.pass(4500);
+    assert.deepEqual(web.cuts(), ["send-timeout by responseSendTimeout"]);
+    stalled.resume();
+    await once(stalled, "close");
+    assert.equal(stalled.rstCode, 8, "CANCEL");
+    assert.equal((await ask(client).answered).status, 200);
+    assert.equal(web.connection().closeReason, null);
+  });
+}
+
+test("a stream that is taken more slowly than minSendRate is reset; one that is taken is not", async (t) => {
+  const web = await startWeb(t, "h2c", large(300_000), {
+    limits: { minSendRate: { bytesPerSecond: 1000, grace: "2s" }, responseSendTimeout: "60s" },
+  });
+  const client = await web.raw();
+  client.write(Buffer.concat([preface, settings({ 4: 1000 }), settingsAck, request(1)]));
+  await until(() => web.managed.connections.size === 1 && web.connection().phase === "handling");
+  for (let i = 0; i < 16; i++) {
+    client.write(windowUpdate(1, 1000));
+    await settle();
+    await web.pass(250);
+  }
+  assert.deepEqual(web.cuts(), []);
+  await web.pass(4000);
+  assert.deepEqual(web.cuts(), ["send-rate by minSendRate"]);
+  const last = framesIn(bytesOf(client)).at(-1);
+  assert.deepEqual([last?.type, last?.stream, last?.payload.readUInt32BE(0)], [frameTypes.reset, 1, 8]);
+  assert.equal(web.connection().closeReason, null);
+});
+
+test("what waits in all streams of a session together is bounded by maxBufferedBytes", async (t) => {
+  const web = await startWeb(t, "h2c", large(400_000), {
+    limits: { maxBufferedBytes: 1_000_000, minSendRate: 0, responseSendTimeout: "60s" },
+  });
+  const client = await web.raw();
+  client.write(Buffer.concat([preface, settings({ 4: 0 }), settingsAck, request(1), request(3), request(5)]));
+  await until(() => web.managed.connections.size === 1 && web.connection().phase === "handling");
+  await settle();
+  await web.pass(6000);
+  assert.deepEqual(web.cuts(), ["limit by maxBufferedBytes"], "the first of them is enough");
+  client.write(reset(3, 8));
+});
+
+for (const kind of kinds) {
+  test(`${kind}: a client that takes nothing is reset, so that the kernel holds nothing for it`, async (t) => {
+    const web = await startWeb(t, kind, large(20_000_000), { limits: { responseSendTimeout: "3s" } });
+    const tcp = await connectTo(t, web.port);
+    tcp.socket.removeAllListeners("data");
+    let socket: Socket = tcp.socket;
+    if (kind === "h2") {
+      const secure = connectTls({ socket: tcp.socket, ALPNProtocols: ["h2"], rejectUnauthorized: false });
+      secure.on("error", () => {});
+      await once(secure, "secureConnect");
+      socket = secure;
+    }
+    const client = connectHttp2("http://x", {
+      createConnection: () => socket,
+      settings: { initialWindowSize: 100_000_000 },
+    });
+    client.on("error", () => {});
+    t.after(() => client.destroy());
+    await once(client, "connect");
+    client.setLocalWindowSize(100_000_000);
+    const stream = client.request({ ":path": "/" });
+    stream.on("error", () => {});
+    await once(stream, "response");
+    tcp.socket.pause();
+    if (socket !== tcp.socket) socket.pause();
+    const connection = web.connection();
+    const raw = (connection.rawOutput ?? connection.output) as Socket;
+    await until(() => handleQueue(raw) > 0);
+    await settle();
+    assert.ok(connection.bufferedBytes > 0);
+    let isReset = false;
+    const { resetAndDestroy } = raw;
+    raw.resetAndDestroy = function () {
+      isReset = true;
+      return resetAndDestroy.call(this);
+    };
+    await web.pass(250);
+    const queued = handleQueue(raw);
+    await web.pass(3500);
+    if (connection.closeReason === null) {
+      // The kernel may have taken some more meanwhile.
+      assert.notEqual(handleQueue(raw), queued);
+      await web.pass(3500);
+    }
+    await until(() => web.ends().length === 1);
+    assert.deepEqual(web.ends(), ["send-timeout while handling"]);
+    assert.equal(isReset, true);
+  });
+}

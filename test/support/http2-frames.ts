@@ -1,0 +1,122 @@
+/**
+ * Frames of HTTP/2 written by hand (RFC 9113), and read back.
+ */
+export const frameTypes = {
+  data: 0,
+  headers: 1,
+  priority: 2,
+  reset: 3,
+  settings: 4,
+  push: 5,
+  ping: 6,
+  goaway: 7,
+  windowUpdate: 8,
+  continuation: 9,
+} as const;
+
+export const flags = { ack: 1, endStream: 1, endHeaders: 4 } as const;
+
+export const preface: Buffer = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+
+export interface Frame {
+  type: number;
+  flags: number;
+  stream: number;
+  payload: Buffer;
+}
+
+export function frame(
+  type: number,
+  { flags: bits = 0, stream = 0, payload = Buffer.alloc(0) }: Partial<Omit<Frame, "type">> = {},
+): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = bits;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+export function settings(values: Record<number, number> = {}): Buffer {
+  const payload = Buffer.concat(
+    Object.entries(values).map(([id, value]) => {
+      const pair = Buffer.alloc(6);
+      pair.writeUInt16BE(Number(id), 0);
+      pair.writeUInt32BE(value, 2);
+      return pair;
+    }),
+  );
+  return frame(frameTypes.settings, { payload });
+}
+
+export const settingsAck: Buffer = frame(frameTypes.settings, { flags: flags.ack });
+
+export function ping(): Buffer {
+  return frame(frameTypes.ping, { payload: Buffer.alloc(8) });
+}
+
+export function reset(stream: number, code: number): Buffer {
+  return frame(frameTypes.reset, { stream, payload: number32(code) });
+}
+
+export function windowUpdate(stream: number, by: number): Buffer {
+  return frame(frameTypes.windowUpdate, { stream, payload: number32(by) });
+}
+
+/** HEADERS with each pair as a literal that is not indexed and not compressed (RFC 7541, section 6.2.2). */
+export function request(stream: number, { path = "/", method = "GET", end = true, headers = {} } = {}): Buffer {
+  const pairs = { ":method": method, ":scheme": "http", ":path": path, ":authority": "x", ...headers };
+  const payload = Buffer.concat(Object.entries(pairs).map(([name, value]) => literal(name, value)));
+  return frame(frameTypes.headers, { flags: flags.endHeaders | (end ? flags.endStream : 0), stream, payload });
+}
+
+export function data(stream: number, payload: Buffer | string, end = false): Buffer {
+  return frame(frameTypes.data, { stream, payload: Buffer.from(payload), flags: end ? flags.endStream : 0 });
+}
+
+/** The whole frames in what was received. */
+export function framesIn(received: Buffer): Frame[] {
+  const found: Frame[] = [];
+  for (let at = 0; at + 9 <= received.length;) {
+    const length = received.readUIntBE(at, 3);
+    if (at + 9 + length > received.length) break;
+    found.push({
+      type: received[at + 3] ?? 0,
+      flags: received[at + 4] ?? 0,
+      stream: received.readUInt32BE(at + 5) & 0x7fffffff,
+      payload: received.subarray(at + 9, at + 9 + length),
+    });
+    at += 9 + length;
+  }
+  return found;
+}
+
+/** GOAWAY frames, as "last stream, code". */
+export function goaways(received: Buffer): string[] {
+  return framesIn(received)
+    .filter(({ type }) => type === frameTypes.goaway)
+    .map(({ payload }) => `last ${payload.readUInt32BE(0)}, code ${payload.readUInt32BE(4)}`);
+}
+
+function literal(name: string, value: string): Buffer {
+  return Buffer.concat([Buffer.of(0), text(name), text(value)]);
+}
+
+/** A length with a prefix of seven bits (RFC 7541, section 5.1), and the text. */
+function text(value: string): Buffer {
+  const bytes: number[] = [];
+  let rest = value.length;
+  if (rest < 127) bytes.push(rest);
+  else {
+    bytes.push(127);
+    for (rest -= 127; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+    bytes.push(rest);
+  }
+  return Buffer.concat([Buffer.from(bytes), Buffer.from(value, "latin1")]);
+}
+
+function number32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}

@@ -24,6 +24,7 @@ import { closePorts, cutPorts } from "./port-closing.ts";
 import { PortPair } from "./port-pair.ts";
 import { isAftermath, isDeparture, isProtocolError } from "./ports.ts";
 import { Reader } from "./reader.ts";
+import { Settlement } from "./settlement.ts";
 import { spare } from "./spared.ts";
 import type { Speaker } from "./speaker.ts";
 
@@ -73,13 +74,9 @@ export class Connection extends PortPair {
   /** How it ends once the current job is done, where that is no longer as usual. */
   #soon: Pick<Ending, "reason" | "limit"> | null = null;
   #ending: Ending | null = null;
-  #closed: { promise: Promise<CloseReason>; resolve: (reason: CloseReason) => void } | null = null;
+  #closed: Settlement<CloseReason> | null = null;
 
-  /**
-   * @param custodian its own; or with `isAbove` the one that its own is to be made below. That one's shutdown is then the
-   * caller's to pass on.
-   * @internal
-   */
+  /** @param isAbove whether its own custodian is to be made below the given one, which does not own it then @internal */
   constructor(
     manager: ConnectionManager,
     timeout: number,
@@ -150,12 +147,8 @@ export class Connection extends PortPair {
 
   /** Settles with the reason when both ports have closed; never rejects. */
   get closed(): Promise<CloseReason> {
-    if (this.#closed === null) {
-      let resolve!: (reason: CloseReason) => void;
-      const promise = new Promise<CloseReason>((settle) => (resolve = settle));
-      this.#closed = { promise, resolve };
-      if (this.#phase === "closed" && this.#ending !== null) resolve(this.#ending.reason);
-    }
+    this.#closed ??= new Settlement();
+    if (this.#phase === "closed" && this.#ending !== null) this.#closed.resolve(this.#ending.reason);
     return this.#closed.promise;
   }
 
@@ -331,9 +324,7 @@ export class Connection extends PortPair {
 
   /** Whether a limit is to cut something of this connection; where the manager only observes, it is published instead. @internal */
   mayCut(reason: CloseReason, limit: SafetyLimitName): boolean {
-    if (!this.manager.observeOnly) return true;
-    spare(this, reason, limit);
-    return false;
+    return !this.manager.observeOnly || spare(this, reason, limit);
   }
 
   #move(to: Phase): boolean {
@@ -409,8 +400,6 @@ export class Connection extends PortPair {
 }
 
 /** One function for all timers of all connections. */
-function expire(connection: Connection): void {
-  connection.expire();
-}
+const expire = (connection: Connection): void => connection.expire();
 
 Object.defineProperty(Connection.prototype, connectionBrand, { value: true });

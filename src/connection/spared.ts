@@ -13,9 +13,10 @@ const spareChannel = defineChannel<{ connection: Connection; reason: CloseReason
 /** The limit whose cut a connection was last spared. */
 const last = new WeakMap<Connection, SafetyLimitName>();
 
-/** Publishes that `limit` cuts nothing of `connection`. A limit that is broken again and again says so once. */
-export function spare(connection: Connection, reason: CloseReason, limit: SafetyLimitName): void {
-  if (last.get(connection) === limit) return;
+/** Publishes that `limit` cuts nothing of `connection`. A limit that is broken again and again says so once. @returns false */
+export function spare(connection: Connection, reason: CloseReason, limit: SafetyLimitName): false {
+  if (last.get(connection) === limit) return false;
   last.set(connection, limit);
   if (spareChannel.hasSubscribers) spareChannel.publish({ connection, reason, limit });
+  return false;
 }

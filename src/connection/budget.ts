@@ -33,6 +33,11 @@ export class Budget {
     this.#received = connection.bytesReceived;
   }
 
+  /** Milliseconds until a client that goes on taking nothing has taken nothing for too long. */
+  get patience(): number {
+    return this.#limits.responseSendTimeout - this.#stalled;
+  }
+
   /** Looks again after `elapsed` milliseconds. @returns why the connection must end, or null. */
   look(connection: Connection, elapsed: number): CloseReason | null {
     return this.#lookAtSending(connection, elapsed) ?? this.#lookAtReceiving(connection, elapsed);

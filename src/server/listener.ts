@@ -12,10 +12,11 @@ import type { Server, Socket } from "node:net";
 import { defineChannel } from "../core/channels.ts";
 import { Admission } from "../admission/admission.ts";
 import type { Permit } from "../admission/permit.ts";
-import type { Connection, ConnectionHost } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { ConnectionHost } from "../connection/connection-host.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
 import type { ConnectionManagerOptions, Supervision } from "../connection/connection-manager.ts";
-import { connectionOfPort } from "../connection/lookup.ts";
+import { connectionOfPort, hearErrors, stopHearing } from "../connection/lookup.ts";
 import type { ConnectionRegistry } from "../connection/registry.ts";
 import type { Custodian } from "../custodian/custodian.ts";
 import type { ResourceKind } from "../custodian/resources.ts";
@@ -95,11 +96,11 @@ export class Listener implements ConnectionHost {
     this.detach();
     const waiters = this.admission.letGo();
     for (const connection of this.manager.connections) {
-      (connection.raw ?? connection.input).off("error", ignore);
+      stopHearing(...connection.ports);
       connection.letGo();
     }
     for (const socket of waiters) {
-      socket.off("error", ignore);
+      stopHearing(socket);
       this.#connections.pass(socket);
     }
   }
@@ -114,8 +115,8 @@ export class Listener implements ConnectionHost {
 
   #accept(socket: Socket): void {
     this.admission.request(socket);
-    // One that waits or is refused may still fail; nobody needs to know.
-    if (connectionOfPort(socket) === undefined) socket.on("error", ignore);
+    // One that waits or is refused may fail, too.
+    hearErrors(socket);
   }
 
   #connect(socket: Socket, permit: Permit): void {
@@ -169,10 +170,8 @@ export class Listener implements ConnectionHost {
 const connectionsKind: ResourceKind<ConnectionRegistry> = {
   name: "connections",
   shutDown(connections) {
-    const newestFirst = [...connections].reverse();
+    const newestFirst = [...connections].toReversed();
     for (const connection of newestFirst) connection.end("owner-shutdown");
     return connections.size === 0 ? undefined : Promise.all(newestFirst.map(({ closed }) => closed));
   },
 };
-
-function ignore(): void {}

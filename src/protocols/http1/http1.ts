@@ -10,7 +10,7 @@ import { httpSocketsOf, responseOnSocket, wasUpgraded } from "../../core/node-in
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
-import { connectionOf, connectionOfPort } from "../../connection/lookup.ts";
+import { connectionOf, connectionOfPort, hearErrors } from "../../connection/lookup.ts";
 import { isProtocolError } from "../../connection/ports.ts";
 import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
 import { interceptEmit } from "../intercept.ts";
@@ -91,7 +91,9 @@ export function http1(server: Server & HttpSettings, limits: SafetyLimits): Prot
 function setTimeoutOfHttp1(this: Socket, ms: number, callback?: () => void): Socket {
   const speaker = connectionOfPort(this)?.speaker;
   if (callback === undefined && speaker instanceof Http1Speaker && speaker.takeIdleTimer(ms)) return this;
-  return Socket.prototype.setTimeout.call(this, ms, callback);
+  // A stream that is no socket has none.
+  const { setTimeout } = Object.getPrototypeOf(this) as Partial<Socket>;
+  return setTimeout?.call(this, ms, callback) ?? this;
 }
 
 /** One function for all sockets. */
@@ -103,14 +105,12 @@ function destroySoonOfHttp1(this: Socket): void {
 type ConnectionOn = (request: IncomingMessage) => Connection | undefined;
 
 function takeRequests(server: Server, event: string, connectionOn: ConnectionOn): Interception {
-  const requests = interceptEmit(server, event, (...args) => {
-    const [request, response] = args as [IncomingMessage, ServerResponse];
+  const requests = interceptEmit(server, event, (given, response) => {
+    const request = given as IncomingMessage;
     // On a server that speaks HTTP/2 as well, those of HTTP/2 come by here, too.
-    const isOurs = request instanceof IncomingMessage;
-    const connection = isOurs ? connectionOn(request) : connectionOfPort((request as IncomingMessage).socket);
-    const speaker = connection?.speaker;
-    if (speaker instanceof Http1Speaker && !speaker.begin(request, response)) return;
-    passOrEnd(requests, args, connection);
+    const speaker = request instanceof IncomingMessage ? connectionOn(request)?.speaker : undefined;
+    if (speaker instanceof Http1Speaker && !speaker.begin(request, response as ServerResponse)) return;
+    passOrEnd(requests, request, response);
   });
   return requests;
 }
@@ -119,9 +119,11 @@ function takeUpgrades(server: Server, event: string, connectionOn: ConnectionOn)
   const upgrades = interceptEmit(server, event, (...args) => {
     const request = args[0] as IncomingMessage;
     const connection = connectionOn(request);
+    // node:http does not listen any more.
+    hearErrors(request.socket);
     // One that was met only now is upgraded already.
     if (connection !== undefined && connection.phase !== "upgraded") leaveHttp(connection, request);
-    passOrEnd(upgrades, args, connection);
+    passOrEnd(upgrades, request, ...args.slice(1));
   });
   return upgrades;
 }
@@ -134,10 +136,11 @@ function leaveHttp(connection: Connection, request: IncomingMessage): void {
 }
 
 /** A listener of the program that throws ends its own connection only. */
-function passOrEnd(interception: Interception, args: unknown[], connection: Connection | undefined): void {
+function passOrEnd(interception: Interception, request: IncomingMessage, ...rest: unknown[]): void {
   try {
-    interception.pass(...args);
+    interception.pass(request, ...rest);
   } catch (error) {
+    const connection = connectionOf(request);
     if (connection === undefined) throw error;
     connection.manager.fail(toError(error), connection);
     connection.end("handler-error");

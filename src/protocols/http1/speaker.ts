@@ -14,6 +14,7 @@ import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
+import { connectionOfPort } from "../../connection/lookup.ts";
 import { ManagedRequest, markRequest, markedRequest } from "../../connection/managed-request.ts";
 import type { RequestHost } from "../../connection/managed-request.ts";
 import type { Speaker } from "../../connection/speaker.ts";
@@ -41,9 +42,8 @@ export class Http1Speaker implements Speaker, RequestHost {
   #receivedAtIdle: number;
   /** When the oldest request's turn to be answered came. */
   #turnAt = 0;
-  /** The bytes sent, and when we first saw that there were so many. */
-  #sent = 0;
-  #sentAt = 0;
+  /** In `sending`: the bytes sent, and when we first saw that there were so many. */
+  #silence: { sent: number; since: number } | null = null;
   /** The response that was told to say `Connection: close`. */
   #told: ServerResponse | null = null;
   /** Whether node:http believes that its own timer of the idle connection is set. */
@@ -150,7 +150,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     this.#body?.observe(now);
     if (phase === "handling" && this.#response?.headersSent === true) {
       connection.enter("sending");
-      this.#sent = -1;
+      this.#silence = null;
     }
     if (phase === "sending") this.#lookForSilence(now);
   }
@@ -209,7 +209,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     delete (socket as Partial<Socket>).destroySoon;
     this.#body?.letGo();
     for (const response of this.#open()) {
-      response.off("close", this.#responseClosed);
+      response.off("close", responseClosed);
       announceKeepAlive(response, this.#settings.keepAliveTimeout);
     }
     // node:http believes that its own timer has been running.
@@ -329,15 +329,14 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const response = this.#response;
     if (response === null || connection.unsentBytes > 0 || response.writableEnded) {
-      this.#sent = -1;
+      this.#silence = null;
       return;
     }
     const sent = (connection.output as Socket).bytesWritten;
-    if (sent !== this.#sent) {
-      this.#sent = sent;
-      this.#sentAt = now;
-    } else if (now - this.#sentAt >= connection.manager.safetyLimits.responseSendTimeout) {
-      if (silentTypes.test(contentType.exec(sentHead(response))?.[1] ?? "")) this.#sentAt = Infinity;
+    const silence = this.#silence;
+    if (silence?.sent !== sent) this.#silence = { sent, since: now };
+    else if (now - silence.since >= connection.manager.safetyLimits.responseSendTimeout) {
+      if (silentTypes.test(contentType.exec(sentHead(response))?.[1] ?? "")) silence.since = Infinity;
       else connection.end("response-stalled", "responseSendTimeout");
     }
   }
@@ -345,14 +344,14 @@ export class Http1Speaker implements Speaker, RequestHost {
   /** By its event, where node:http gives no other news of the end of a response. */
   #watchEnds(): void {
     for (const response of this.#open()) {
-      if (response.listeners("close").includes(this.#responseClosed)) continue;
-      response.once("close", this.#responseClosed);
+      if (!response.listeners("close").includes(responseClosed)) response.once("close", responseClosed);
     }
   }
 
-  readonly #responseClosed = (): void => {
+  /** A response has closed. */
+  responseClosed(): void {
     if (this.#response?.closed === true) this.#answered();
-  };
+  }
 
   /** Takes the socket from node:http, so that what still comes is thrown away rather than parsed. */
   #leaveSocketToUs(): void {
@@ -372,4 +371,10 @@ export class Http1Speaker implements Speaker, RequestHost {
     this.#told = !newest.headersSent && newest.shouldKeepAlive ? newest : null;
     newest.shouldKeepAlive = false;
   }
+}
+
+/** One function for all responses. */
+function responseClosed(this: ServerResponse): void {
+  const speaker = connectionOfPort(this.req.socket)?.speaker;
+  if (speaker instanceof Http1Speaker) speaker.responseClosed();
 }

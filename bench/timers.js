@@ -112,10 +112,12 @@ report.row(
 
 const seconds = quick ? 3 : 12;
 const live = ["driver", ours, again, "setTimeout", "refresh", ...rivals];
-const beside = live.map((name) =>
-  interleave([name], quick ? 1 : rounds, () => measure(script("live"), [name, seconds])),
-);
-const cpus = new Map((await Promise.all(beside)).flatMap((results) => [...results]));
+const cpus = new Map();
+const sideBySide = live.map(async (name) => {
+  const results = await interleave([name], quick ? 1 : rounds, () => measure(script("live"), [name, seconds]));
+  cpus.set(name, results.get(name));
+});
+await Promise.all(sideBySide);
 const drivers = cpus.get("driver").map(({ cpu }) => cpu);
 for (const name of live.slice(1)) {
   cpus.get(name).forEach((result, round) => {

@@ -8,6 +8,7 @@ import { ArgumentRangeError, ArgumentTypeError, ManagerDisposedError } from "../
 import { isThenable, report, warn } from "../core/report.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
+import { sharedClock } from "./shared-clock.ts";
 import { Timer } from "./timer.ts";
 import type { TimerAction } from "./timer.ts";
 import { TimingWheel, ended } from "./timing-wheel.ts";
@@ -95,12 +96,16 @@ export class TimerManager {
     return timer;
   }
 
-  /** Moves a timer's deadline to an absolute time. The hot path: a later deadline is one field write. @internal */
+  /** Moves a timer's deadline to a later time, where that is one field write. The hot path. @internal */
+  putOff(timer: WheelEntry, at: number): boolean {
+    if (!this.#wheel.staysFiled(timer, at)) return false;
+    timer.at = at;
+    return true;
+  }
+
+  /** Moves a timer's deadline to an absolute time. @internal */
   moveTo(timer: WheelEntry, at: number): boolean {
-    if (this.#wheel.staysFiled(timer, at)) {
-      timer.at = at;
-      return true;
-    }
+    if (this.putOff(timer, at)) return true;
     if (timer.due === ended) return false;
     const now = this.clock.now();
     this.#wheel.move(timer, at, now);
@@ -140,6 +145,7 @@ export class TimerManager {
   }
 
   #tick(): void {
+    sharedClock.settle();
     const now = this.clock.now();
     const grant = this.#pause(now - this.#wakeAt);
     this.#wakeAt = Infinity;

@@ -35,7 +35,7 @@ const allSlots = numberedSlots + 3;
 const noSlot = -1;
 const noGap = -1;
 /** A slot longer than this gives its memory back when it has come up. */
-const keptLength = 256;
+const keptLength = 64;
 
 /** The value of `WheelEntry.due` for an entry in no slot: not added yet, or fired or cancelled, for good. */
 export const ended = -1;

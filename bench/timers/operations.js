@@ -104,9 +104,8 @@ if (cancel !== undefined) {
   clearPopulation();
   // On the loop from here on: something must keep the process alive where timers do not.
   setInterval(action, minute);
-  const fewer = size < 1e6 ? 1 : 2;
-  result["expiry, one delay"] = await expiry(() => 20, 20, 12 / fewer);
-  result.expiry = await expiry(() => 1 + Math.floor(random() * window), window, 4 / fewer);
+  result["expiry, one delay"] = await expiry(() => 20, 20, size < 1e6 ? 12 : 2);
+  result.expiry = await expiry(() => 1 + Math.floor(random() * window), window, size < 1e6 ? 4 : 2);
 }
 console.log(JSON.stringify(result));
 process.exit();

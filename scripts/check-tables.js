@@ -1,9 +1,12 @@
 // Checks that the tables of docs/ (events, errors, close reasons, limits, custodians) say what the built package has:
 // `node scripts/check-tables.js [folder with these documents]`.
 import { readFileSync, readdirSync } from "node:fs";
-import { createServer } from "node:https";
+import { createServer as createHttp } from "node:http";
+import { createServer as createHttps } from "node:https";
+import { createServer as createNet } from "node:net";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { createServer as createTls } from "node:tls";
 
 const project = new URL("..", import.meta.url).pathname;
 const documents = resolve(process.argv[2] ?? join(project, "docs"));
@@ -89,8 +92,8 @@ compare(
 );
 
 // Limits: both defaults, in the words of the options, and which servers take them.
-const { LimitNotEnforcedError, makeSafetyLimits, makeUnlimitedSafetyLimits, safetyLimitNames, serve } = entries[0];
-const { serveHttp } = await import(join(project, "dist/server/http-server.js"));
+const { LimitNotEnforcedError, makeSafetyLimits, manage, makeUnlimitedSafetyLimits, safetyLimitNames, serve } =
+  entries[0];
 
 function limitFrom(text) {
   const [, rate, grace] = /^(\d+) B\/s after (\w+)$/.exec(text) ?? [];
@@ -113,15 +116,18 @@ async function takes(start) {
 
 async function enforcers(name) {
   // Neither default of any limit.
-  const options = { port: 0, host: "127.0.0.1", safetyLimits: { [name]: 7 } };
-  const handlers = { readRequest: () => null, dispatch: () => undefined };
+  const options = { safetyLimits: { [name]: 7 } };
+  const handlers = { port: 0, host: "127.0.0.1", readRequest: () => null, dispatch: () => undefined };
   const servers = {
     serve: () => serve({ ...options, ...handlers }),
-    serveHttp: () => serveHttp(createServer(), options),
+    net: () => manage(createNet(), options),
+    tls: () => manage(createTls(), options),
+    http: () => manage(createHttp(), options),
+    https: () => manage(createHttps(), options),
   };
   const taken = [];
   for (const [server, start] of Object.entries(servers)) if (await takes(start)) taken.push(server);
-  return taken.join(", ");
+  return taken.length === Object.keys(servers).length ? "all" : taken.join(", ");
 }
 
 const limitFacts = (limits, unlimited, by) => JSON.stringify([limits, unlimited, by], printable);

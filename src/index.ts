@@ -26,7 +26,10 @@ export { isConnection } from "./connection/connection.ts";
 export { isConnectionManager, startConnectionManager } from "./connection/connection-manager.ts";
 export { connectionOf } from "./connection/lookup.ts";
 
+export { custodianOf, requestOf } from "./connection/managed-request.ts";
+
 // Servers.
+export { enforcedLimits, manage } from "./manage/manage.ts";
 export { serve, servePorts } from "./server/dispatch-server.ts";
 
 // Limits and owners.
@@ -50,6 +53,7 @@ export {
   ListenError,
   ManagerDisposedError,
   NoCurrentCustodianError,
+  NotManagedError,
   ReaderLimitError,
   UnexpectedEndError,
 } from "./core/errors.ts";
@@ -63,7 +67,8 @@ export type {
   ConnectionManager,
   ConnectionManagerOptions,
 } from "./connection/connection-manager.ts";
-export type { ConnectionRegistry } from "./connection/registry.ts";
+export type { ManagedRequest } from "./connection/managed-request.ts";
+export type { Connections, ConnectionRegistry } from "./connection/registry.ts";
 export type { Phase } from "./connection/phase.ts";
 export type { InputPort, OutputPort } from "./connection/ports.ts";
 export type { Reader } from "./connection/reader.ts";
@@ -79,5 +84,7 @@ export type {
 export type { Addresses, Dispatch, ReadRequest, ReadResult, RequestSource } from "./server/conversation.ts";
 export type { CutConnection, DrainReport } from "./server/drain.ts";
 export type { ConversationOptions, PortsToRealPorts, RealPorts, ServeOptions } from "./server/dispatch-server.ts";
+export type { ManageOptions } from "./manage/manage.ts";
+export type { Managed, ManagedDrainOptions } from "./manage/managed.ts";
 export type { DrainOptions, RunningServer } from "./server/running-server.ts";
 export type { Timer } from "./timers/timer.ts";

@@ -3,6 +3,7 @@
  * Portreeve) with a code, and nothing half done.
  */
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import * as custodians from "../src/custodian/index.ts";
@@ -251,6 +252,16 @@ const rejected: Readonly<Record<string, readonly Call[]>> = {
     () => portreeve.serve({ ...handlers, port: 0, tls: { cert: "nonsense", key: "nonsense" } }),
     () => portreeve.serve(handlers),
   ],
+  manage: [
+    ...over(strangers, (value) => portreeve.manage(value)),
+    ...over([...notOptions, { safetyLimits: 5 }, { onDrain: 5 }, { clock: {} }, { observeOnly: 1 }], (value) =>
+      portreeve.manage(createServer(), value),
+    ),
+    () => portreeve.manage([]),
+  ],
+  enforcedLimits: over(strangers, (value) => portreeve.enforcedLimits(value)),
+  requestOf: over(strangers, (value) => portreeve.requestOf(value)),
+  custodianOf: over(strangers, (value) => portreeve.custodianOf(value)),
   servePorts: [
     ...over(strangers, (value) => portreeve.servePorts(value, port(), handlers)),
     ...over(strangers, (value) => portreeve.servePorts(port(), value, handlers)),

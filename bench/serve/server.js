@@ -1,10 +1,11 @@
-// One server in a process of its own, and what its clients cost it in CPU: `server.js <contender> <work> <amount>`.
+// One server in a process of its own, which lives as long as the benchmark: `server.js <contender> <work>`. Told a number,
+// it has its clients do so many of the work, and says what one cost this process in CPU, in microseconds.
 import { fork } from "node:child_process";
 import { createServer } from "node:net";
 import process from "node:process";
 
 const messageLength = 64;
-const [contender, work, amount] = process.argv.slice(2);
+const [contender, work] = process.argv.slice(2);
 
 async function bare() {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, async (socket) => {
@@ -33,16 +34,16 @@ async function portreeve() {
 
 const port = await { bare, portreeve }[contender.split(" ")[0]]();
 const clients = fork(new URL("clients.js", import.meta.url).pathname);
-const run = (count) =>
-  new Promise((resolve) => {
-    clients.once("message", resolve);
-    clients.send({ port, work, count });
-  });
 
-await run(Number(amount) / 4);
-globalThis.gc?.();
-const before = process.cpuUsage();
-await run(Number(amount));
-const { user, system } = process.cpuUsage(before);
-console.log(JSON.stringify({ microseconds: (user + system) / amount }));
-process.exit();
+// From the end of a turn to the end of the next, so that what a server puts off counts.
+let before = process.cpuUsage();
+process.on("message", (count) => {
+  clients.once("message", () => {
+    const { user, system } = process.cpuUsage(before);
+    before = process.cpuUsage();
+    process.send((user + system) / count);
+  });
+  clients.send({ port, work, count });
+});
+process.on("disconnect", () => process.exit());
+process.send("listening");

@@ -5,13 +5,17 @@ import {
   ArgumentRangeError,
   ArgumentTypeError,
   LimitNotEnforcedError,
+  enforcedLimits,
   makeSafetyLimits,
   safetyLimitNames,
 } from "portreeve";
 import type { SafetyLimitName, SafetyLimits } from "portreeve";
-import { httpLimitNames } from "portreeve/http";
+import { createServer as createSecureServer } from "node:https";
 import prettyBytes from "pretty-bytes";
 import { UsageError } from "./errors.ts";
+
+/** The limits that a server of files enforces. */
+export const servedLimitNames: readonly SafetyLimitName[] = enforcedLimits(createSecureServer());
 
 /** Collects one `--limit` option. @throws UsageError for anything but name=value */
 export function collectLimit(
@@ -40,17 +44,21 @@ export function limitsOf(collected: ReadonlyMap<string, string>): SafetyLimits {
   }
 }
 
-/** An error that names an option of the library, in terms of the flag that set it. */
-export function inTermsOfFlags(error: unknown, collected: ReadonlyMap<string, string>): unknown {
-  if (!(error instanceof LimitNotEnforcedError)) return error;
-  const value = collected.get(error.limit) ?? "";
-  return new UsageError(`--limit ${error.limit}=${value}: this server does not enforce this limit`);
+/** Does something with the limits that were given. An error that names one is told in terms of the flag that set it. */
+export function inTermsOfFlags<T>(use: () => T, collected: ReadonlyMap<string, string>): T {
+  try {
+    return use();
+  } catch (error) {
+    if (!(error instanceof LimitNotEnforcedError)) throw error;
+    const value = collected.get(error.limit) ?? "";
+    throw new UsageError(`--limit ${error.limit}=${value}: this server does not enforce this limit`);
+  }
 }
 
-/** The limits that a server of files enforces, for --help. */
+/** The limits of a server of files and their defaults, for --help. */
 export function limitsHelp(): string {
-  const width = Math.max(...httpLimitNames.map((name) => name.length));
-  const lines = httpLimitNames.map((name) => `  ${name.padEnd(width)}  ${defaultOf(name)}`);
+  const width = Math.max(...servedLimitNames.map((name) => name.length));
+  const lines = servedLimitNames.map((name) => `  ${name.padEnd(width)}  ${defaultOf(name)}`);
   return ["Limits, and what they are by default (times such as 500ms or 30s, sizes such as 1MiB):", ...lines].join(
     "\n",
   );

@@ -4,10 +4,9 @@
 import { readFileSync } from "node:fs";
 import tab from "@bomb.sh/tab/commander";
 import { Command, CommanderError } from "commander";
-import { httpLimitNames } from "portreeve/http";
 import { serveCommand } from "./commands/serve.ts";
 import { UsageError, exitCodes, explain } from "./errors.ts";
-import { defaultOf } from "./limits.ts";
+import { defaultOf, servedLimitNames } from "./limits.ts";
 
 function version(): string {
   const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
@@ -35,7 +34,7 @@ function addCompletions(program: Command): void {
   const limit = completion.commands.get("serve")?.options.get("limit");
   if (limit === undefined) return;
   limit.handler = (complete) => {
-    for (const name of httpLimitNames) complete(`${name}=`, `by default ${defaultOf(name)}`);
+    for (const name of servedLimitNames) complete(`${name}=`, `by default ${defaultOf(name)}`);
   };
 }
 

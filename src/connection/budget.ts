@@ -5,7 +5,7 @@
  * interval a look, so that a pause of our own never counts against a client. A look at a connection with nothing
  * unsent and nobody waiting costs two property reads.
  */
-import { handleQueue } from "./handle-queue.ts";
+import { handleQueue } from "../core/node-internals.ts";
 import { RateMeter } from "../limits/rate.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { CloseReason } from "./close-reason.ts";
@@ -52,6 +52,8 @@ export class Budget {
     this.#stalled = progress > 0 ? 0 : this.#stalled + elapsed;
     if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
     if (unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace) return "limit";
+    // What is spoken after an upgrade has a pace of its own.
+    if (connection.phase === "upgraded") return null;
     return this.#sendRate.observe(progress, elapsed) ? null : "send-rate";
   }
 
@@ -59,7 +61,7 @@ export class Budget {
     const received = connection.bytesReceived;
     const came = received - this.#received;
     this.#received = received;
-    if (!connection.waitsForClient) {
+    if (!connection.waitsForClient || connection.phase === "upgraded") {
       this.#receiveRate.restart();
       return null;
     }

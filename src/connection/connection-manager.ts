@@ -30,6 +30,13 @@ export interface ConnectionManagerOptions {
   onError?: ConnectionErrorHandler;
 }
 
+/** How a server has its connections watched. */
+export interface Supervision {
+  /** Whether their speakers want to look. */
+  looks?: boolean;
+  observeOnly?: boolean;
+}
+
 const errorChannel = defineChannel<{ connection: Connection | undefined; error: Error }>("portreeve.connection.error");
 
 export class ConnectionManager {
@@ -44,8 +51,11 @@ export class ConnectionManager {
   readonly #sweeper: Sweeper;
   #disposed = false;
 
+  /** Whether limits cut nothing, and only what they would have done is published. @internal */
+  readonly observeOnly: boolean;
+
   /** @internal */
-  constructor(options?: ConnectionManagerOptions, look?: (connection: Connection) => void) {
+  constructor(options?: ConnectionManagerOptions, { looks = false, observeOnly = false }: Supervision = {}) {
     const given = checkOptions(options, "options", ["safetyLimits", "clock", "onError"]);
     const clock = optional(given.clock, "options.clock", checkClock, systemClock);
     this.safetyLimits = optional(given.safetyLimits, "safetyLimits", toSafetyLimits, makeUnlimitedSafetyLimits());
@@ -54,7 +64,8 @@ export class ConnectionManager {
     );
     this.timers = new TimerManager({ clock, forgiving: true }, (timer) => (timer.subject as Connection).extend());
     this.plainTimers = clock === systemClock ? defaultTimerManager() : new TimerManager({ clock });
-    this.#sweeper = new Sweeper(this.connections, this.safetyLimits, this.plainTimers, look);
+    this.#sweeper = new Sweeper(this.connections, this.safetyLimits, this.plainTimers, looks);
+    this.observeOnly = observeOnly;
   }
 
   get isDisposed(): boolean {

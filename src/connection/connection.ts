@@ -16,24 +16,25 @@ import type { CloseReason } from "./close-reason.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import { plan, plannedTimeout } from "./deadline-plan.ts";
 import type { PlannedDeadline } from "./deadline-plan.ts";
-import { markPort } from "./lookup.ts";
+import { markPort, unmarkPort } from "./lookup.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 import { closePorts, cutPorts } from "./port-closing.ts";
 import { PortPair } from "./port-pair.ts";
 import { isAftermath, isDeparture, isProtocolError } from "./ports.ts";
 import { Reader } from "./reader.ts";
+import type { Speaker } from "./speaker.ts";
 
 const openedChannel = defineChannel<{ connection: Connection }>("portreeve.connection.opened");
 const phaseChannel = defineChannel<{ connection: Connection; from: Phase; to: Phase }>("portreeve.connection.phase");
 const closedChannel = defineChannel<{ connection: Connection; reason: CloseReason; phase: Phase }>(
   "portreeve.connection.closed",
 );
+const spareChannel = defineChannel<{ connection: Connection; reason: CloseReason; limit: SafetyLimitName }>(
+  "portreeve.connection.spared",
+);
 
 let lastId = 0;
-
-/** Says what the connection does when it ends, while the output is still open: the last answer. */
-export type LastWords = (connection: Connection, reason: CloseReason) => void;
 
 /** Made by `newConnection` only. It lasts until its timer fires, it is killed, its custodian is shut down or both ports close. */
 export class Connection {
@@ -52,15 +53,19 @@ export class Connection {
   #deadline: PlannedDeadline = plan.request;
   /** Where the plan put the deadline; elsewhere, the program has moved it. */
   #plannedAt: number;
+  #deadlineMoved = false;
   #reason: CloseReason | null = null;
   #limit: SafetyLimitName | null = null;
   /** The phase in which the end came. */
   #lastPhase: Phase | null = null;
   #reader: Reader | null = null;
-  #lastWords: LastWords | null = null;
-  #extension: (() => number | undefined) | null = null;
+  /** What its protocol knows of it; null where nobody speaks for us. @internal */
+  speaker: Speaker | null = null;
   /** The reason to end with once the current job is done. */
   #soon: CloseReason = "completed";
+  #soonLimit: SafetyLimitName | null = null;
+  /** The limit whose cut was last spared. */
+  #spared: SafetyLimitName | null = null;
   #closed: { promise: Promise<CloseReason>; resolve: (reason: CloseReason) => void } | null = null;
 
   /** @internal */
@@ -180,12 +185,19 @@ export class Connection {
 
   /** Moves the deadline by `ms`, which may be negative. Racket entry: `adjust-connection-timeout!`. @returns whether it was still open */
   adjustTimeout(ms: Duration): boolean {
+    this.#deadlineMoved = true;
     return this.timer.increment(ms);
   }
 
   /** The deadline becomes now + `ms`. Racket entry: `reset-connection-timeout!`. @returns whether it was still open */
   resetTimeout(ms: Duration): boolean {
+    this.#deadlineMoved = true;
     return this.timer.reset(ms);
+  }
+
+  /** Whether the program has moved the deadline since the plan set it. @internal */
+  get deadlineMoved(): boolean {
+    return this.#deadlineMoved;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -197,24 +209,17 @@ export class Connection {
   enter(phase: Phase, deadline?: PlannedDeadline): void {
     if (this.#reason !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
+    this.#deadlineMoved = false;
     this.timer.reset(plannedTimeout(deadline, this.manager.safetyLimits));
     this.#plannedAt = this.timer.deadline;
     if (phase === "idle") this.#endIfSoon();
   }
 
-  /** Says what to write when the connection is ended. @internal */
-  set lastWords(lastWords: LastWords | null) {
-    this.#lastWords = lastWords;
-  }
-
-  /** Asked when the deadline has passed: milliseconds to go on for, or undefined to end. @internal */
-  set extension(extension: (() => number | undefined) | null) {
-    this.#extension = extension;
-  }
-
-  /** @internal */
+  /** The deadline has passed: milliseconds to go on for, or undefined to end. @internal */
   extend(): number | undefined {
-    return this.#extension?.();
+    const more = this.speaker?.extend?.();
+    const { limit, reason } = this.#deadline;
+    return more !== undefined || limit === "none" || this.mayCut(reason, limit) ? more : Infinity;
   }
 
   /** Puts a layer on top of the ports: what is above is used from now on, and what is below is closed with it. @internal */
@@ -226,8 +231,13 @@ export class Connection {
   }
 
   /** Lets the current job finish, and then ends for `reason`. At once where there is no job. @internal */
-  endSoon(reason: CloseReason): void {
-    if (this.#soon === "completed") this.#soon = reason;
+  endSoon(reason: CloseReason, limit: SafetyLimitName | null = null): void {
+    const cause = limit ?? closeReasons[reason].limit;
+    if (cause !== null && !this.mayCut(reason, cause)) return;
+    if (this.#soon === "completed") {
+      this.#soon = reason;
+      this.#soonLimit = limit;
+    }
     this.#shouldClose = true;
     this.#endIfSoon();
   }
@@ -239,20 +249,22 @@ export class Connection {
 
   /** The job is done and the connection is to close. @internal */
   finish(): void {
-    this.end(this.#soon);
+    this.end(this.#soon, this.#soonLimit);
   }
 
   /** See `kill`. `limit` names the limit where that is the reason. @internal */
   end(reason: CloseReason, limit: SafetyLimitName | null = null): void {
     if (this.#reason !== null) return;
+    const cause = limit ?? closeReasons[reason].limit;
+    if (cause !== null && !this.mayCut(reason, cause)) return;
     this.#reason = reason;
-    this.#limit = limit ?? closeReasons[reason].limit;
+    this.#limit = cause;
     // Going quiet between requests is no fault, and its end no cut.
     if (this.#limit !== null && reason !== "idle-timeout") warnOfFirstCut(this.#limit, this.manager.safetyLimits);
     this.#lastPhase = this.#phase;
     this.timer.cancel();
     this.#move("draining");
-    if (this.#lastWords !== null && !this.#ports.output.destroyed) this.#lastWords(this, reason);
+    if (!this.#ports.output.destroyed) this.speaker?.lastWords?.(reason);
     this.#reader?.stop();
     this.#closePorts();
     // The shutdown waits for our ports only where it began it: a permit waits for both by itself.
@@ -310,9 +322,27 @@ export class Connection {
     return this.#ports.bytesRead ?? this.#reader?.received ?? 0;
   }
 
+  /** All bytes received and handed to the output, as far as the ports tell. @internal */
+  get bytesPassed(): number {
+    return this.bytesReceived + this.#ports.bytesWritten;
+  }
+
   /** Whether the program waits for the rest of something that the client has begun. @internal */
   get waitsForClient(): boolean {
-    return this.#reader?.waitsMidItem === true;
+    return this.#reader?.waitsMidItem === true || this.speaker?.waitsForClient === true;
+  }
+
+  /** Whether a limit is to cut something of this connection; where the manager only observes, it is published instead. @internal */
+  mayCut(reason: CloseReason, limit: SafetyLimitName): boolean {
+    if (!this.manager.observeOnly) return true;
+    this.#spare(reason, limit);
+    return false;
+  }
+
+  #spare(reason: CloseReason, limit: SafetyLimitName): void {
+    if (this.#spared === limit) return;
+    this.#spared = limit;
+    if (spareChannel.hasSubscribers) spareChannel.publish({ connection: this, reason, limit });
   }
 
   #move(to: Phase): boolean {
@@ -344,6 +374,24 @@ export class Connection {
     closePorts(this.#ports, manner, plainTimers, safetyLimits.lingerTimeout);
   }
 
+  /**
+   * Gives the ports back to the program: from now on nothing of it is timed, counted or closed by us. One whose end has
+   * begun goes on ending. @internal
+   */
+  letGo(): void {
+    if (this.#reason !== null) return;
+    this.speaker?.letGo?.();
+    this.speaker = null;
+    this.timer.cancel();
+    this.#reason = "completed";
+    this.#lastPhase = this.#phase;
+    this.#phase = "closed";
+    for (const port of this.#ports.all()) unmarkPort(port, this);
+    this.custodian.release(this);
+    this.manager.forget(this);
+    this.#closed?.resolve("completed");
+  }
+
   #mark(input: Readable, output: Writable): void {
     markPort(input, this);
     if (output !== (input as unknown)) markPort(output, this);
@@ -351,7 +399,7 @@ export class Connection {
 
   /** Ends an idle connection that was to end after its job. */
   #endIfSoon(): void {
-    if (this.endsSoon && this.#phase === "idle" && !this.#hasBegun()) this.end(this.#soon);
+    if (this.endsSoon && this.#phase === "idle" && !this.#hasBegun()) this.finish();
   }
 
   /** Whether a request has begun that no phase tells of yet. */

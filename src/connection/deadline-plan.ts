@@ -11,7 +11,8 @@
  *  5. Once a request is read, and before it is handled, it is `responseTimeout`.
  *  6. Once it is handled and only sending is left there is no deadline of the plan: the budget watches whether the
  *     client takes the bytes (`responseSendTimeout`, restarted by progress, and `minSendRate`).
- *  7. A program that moves a deadline (`adjustTimeout`, `resetTimeout`) moves the one in force; the next phase sets its
+ *  7. A connection that was upgraded has `upgradedIdleTimeout` from its last byte, in either direction.
+ *  8. A program that moves a deadline (`adjustTimeout`, `resetTimeout`) moves the one in force; the next phase sets its
  *     own.
  *
  * All of this is judged by a forgiving timer manager: our own pause never times a client out.
@@ -21,16 +22,25 @@ import type { CloseReason } from "./close-reason.ts";
 
 /** A deadline of the plan: how long from now, and why the connection ends when it passes. */
 export interface PlannedDeadline {
-  readonly limit: "handshakeTimeout" | "requestReadTimeout" | "idleTimeout" | "responseTimeout" | "none";
+  readonly limit:
+    | "handshakeTimeout"
+    | "requestReadTimeout"
+    | "idleTimeout"
+    | "responseTimeout"
+    | "upgradedIdleTimeout"
+    | "none";
   readonly reason: CloseReason;
 }
 
-export const plan: Readonly<Record<"handshake" | "request" | "idle" | "response" | "sending", PlannedDeadline>> = {
+export const plan: Readonly<
+  Record<"handshake" | "request" | "idle" | "response" | "sending" | "upgraded", PlannedDeadline>
+> = {
   handshake: { limit: "handshakeTimeout", reason: "handshake-timeout" },
   request: { limit: "requestReadTimeout", reason: "read-timeout" },
   idle: { limit: "idleTimeout", reason: "idle-timeout" },
   response: { limit: "responseTimeout", reason: "response-timeout" },
   sending: { limit: "none", reason: "send-timeout" },
+  upgraded: { limit: "upgradedIdleTimeout", reason: "upgraded-timeout" },
 };
 
 /** Milliseconds. */

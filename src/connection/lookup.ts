@@ -23,6 +23,15 @@ export function markPort(port: Readable | Writable, connection: Connection): voi
   else finished(port, { error: false }, () => onClose.call(port));
 }
 
+/** The port tells nobody any more. */
+export function unmarkPort(port: Readable | Writable, connection: Connection): void {
+  const marked = port as Marked;
+  if (marked[portKey] !== connection) return;
+  delete marked[portKey];
+  port.off("error", onError);
+  port.off("close", onClose);
+}
+
 /** Streams made with `emitClose: false` tell nobody but their own state. Sockets are, and emit it by themselves. */
 function emitsClose(port: object): boolean {
   if (port instanceof Socket) return true;
@@ -45,10 +54,12 @@ export function connectionOfPort(port: unknown): Connection | undefined {
 }
 
 /**
- * The connection of a port, or of anything that has one as its `socket`: a request, a response, a WebSocket, a session.
+ * The connection of a port, or of anything that has one as its `socket`, as a request, a response and a session have, or
+ * as its `_socket`, as a WebSocket of the library ws has.
  * Undefined for what belongs to none.
  */
 export function connectionOf(value: unknown): Connection | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  return connectionOfPort(value) ?? connectionOfPort((value as { socket?: unknown }).socket);
+  const { socket, _socket } = value as { socket?: unknown; _socket?: unknown };
+  return connectionOfPort(value) ?? connectionOfPort(socket) ?? connectionOfPort(_socket);
 }

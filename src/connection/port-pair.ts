@@ -37,6 +37,18 @@ export class PortPair {
     return typeof bytesRead === "number" ? bytesRead : undefined;
   }
 
+  /** All bytes handed to the output, as far as it tells. */
+  get bytesWritten(): number {
+    const { bytesWritten } = (this.rawOutput ?? this.output) as { bytesWritten?: unknown };
+    return typeof bytesWritten === "number" ? bytesWritten : 0;
+  }
+
+  /** Each port once. */
+  all(): Set<Readable | Writable> {
+    const all = [this.input, this.output, this.rawInput, this.rawOutput];
+    return new Set(all.filter((port) => port !== null));
+  }
+
   get areClosed(): boolean {
     return (
       isClosed(this.input) &&

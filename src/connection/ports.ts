@@ -112,6 +112,12 @@ const aftermaths: ReadonlySet<string> = new Set([
 /** Resets a socket (RST), so that the kernel frees what was not taken; anything else is destroyed. */
 export function reset(port: Readable | Writable): void {
   // A socket without a TCP handle (a unix socket, a pipe) has no RST to send.
-  if (port instanceof Socket && port.remoteFamily !== undefined && !port.destroyed) port.resetAndDestroy();
-  else port.destroy();
+  if (port instanceof Socket && port.remoteFamily !== undefined && !port.destroyed && !isSayingFin(port)) {
+    port.resetAndDestroy();
+  } else port.destroy();
+}
+
+/** While its FIN is on its way out the kernel interface refuses a reset, and Node would lose the descriptor over it. */
+function isSayingFin({ writableEnded, writableFinished, writableLength }: Socket): boolean {
+  return writableEnded && !writableFinished && writableLength === 0;
 }

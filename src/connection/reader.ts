@@ -20,19 +20,35 @@ function isPlainSize(value: Size): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** A read under way. */
-interface Pending {
-  /** For errors; a number is one of bytes. */
-  readonly what: string | number;
-  readonly attempt: () => unknown;
-  readonly resolve: (item: unknown) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 const empty = Buffer.alloc(0);
 const lineFeed = 10;
 const carriageReturn = 13;
 const defaultLine = 8192;
+
+/** A read under way. One object a call, and no closure: every request passes here. */
+class Read {
+  /** What is read, in the words of errors; a number is one of bytes. */
+  readonly item: "a line" | "an item" | number;
+  /** The longest accepted, in bytes. */
+  readonly most: number;
+  /** What ends the item. */
+  readonly delimiter: Uint8Array;
+  /** How many of the unread bytes hold no end of the item. */
+  searched = 0;
+  resolve!: (item: unknown) => void;
+  reject!: (error: unknown) => void;
+
+  constructor(item: Read["item"], most: number, delimiter: Uint8Array) {
+    this.item = item;
+    this.most = most;
+    this.delimiter = delimiter;
+  }
+
+  promise(resolve: Read["resolve"], reject: Read["reject"]): void {
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+}
 
 /**
  * Reads the input of one connection. One call at a time. Every call resolves to null when the client has ended before
@@ -48,7 +64,11 @@ export class Reader {
   #room = false;
   #ended = false;
   #engaged = false;
-  #pending: Pending | null = null;
+  #underWay: Read | null = null;
+  /** Made once, so that a promise costs no closure. */
+  readonly #promise = (resolve: Read["resolve"], reject: Read["reject"]): void => {
+    this.#underWay?.promise(resolve, reject);
+  };
   #received = 0;
   /** How much had been received and read before the present request; -1 where nobody tells of requests. */
   #readBefore = -1;
@@ -71,7 +91,7 @@ export class Reader {
 
   /** Whether somebody waits in the middle of an item. @internal */
   get waitsMidItem(): boolean {
-    return this.#pending !== null && this.buffered > 0;
+    return this.#underWay !== null && this.buffered > 0;
   }
 
   /** Whether the program has read anything with this reader. @internal */
@@ -81,28 +101,14 @@ export class Reader {
 
   /** The next line as UTF-8, without its LF or CRLF. @param max the longest accepted, in bytes without the ending. */
   line(max: Size = defaultLine): Promise<string | null> {
-    const most = isPlainSize(max) ? max : size(max, "max");
-    let searched = 0;
-    return this.#item("a line", () => {
-      const found = this.#buffer.indexOf(lineFeed, this.#start + searched);
-      const at = found === -1 || found >= this.#end ? -1 : found - this.#start;
-      searched = this.buffered;
-      const length = at === -1 ? this.buffered : at;
-      const carriage = at > 0 && this.#buffer[this.#start + at - 1] === carriageReturn ? 1 : 0;
-      // One byte of grace while the line is open: it may be the CR.
-      if (length - carriage > (at === -1 ? most + 1 : most)) throw new ReaderLimitError("a line", most);
-      if (at === -1) return undefined;
-      const line = this.#buffer.toString("utf8", this.#start, this.#start + at - carriage);
-      this.#start += at + 1;
-      return line;
-    });
+    return this.#read(new Read("a line", isPlainSize(max) ? max : size(max, "max"), empty));
   }
 
   /** Exactly `count` bytes. The buffer is a view of what was received: copy it to keep it for long. */
   bytes(count: Size): Promise<Buffer | null> {
     const wanted = isPlainSize(count) ? count : size(count, "count", { finite: true });
     if (wanted === 0) return Promise.resolve(empty);
-    return this.#item(wanted, () => (this.buffered < wanted ? undefined : this.#take(wanted)));
+    return this.#read(new Read(wanted, wanted, empty));
   }
 
   /** Everything up to `delimiter`, which is read too but not given back. @param max the longest accepted, in bytes. */
@@ -110,18 +116,8 @@ export class Reader {
     if ((typeof delimiter !== "string" && !(delimiter instanceof Uint8Array)) || delimiter.length === 0) {
       throw new ArgumentTypeError("delimiter", "text or bytes, not empty", delimiter);
     }
-    const end = typeof delimiter === "string" ? Buffer.from(delimiter) : delimiter;
     const most = isPlainSize(max) ? max : size(max, "max");
-    let searched = 0;
-    return this.#item("an item", () => {
-      const at = this.#buffer.subarray(this.#start, this.#end).indexOf(end, searched);
-      if ((at === -1 ? this.buffered - end.length + 1 : at) > most) throw new ReaderLimitError("an item", most);
-      searched = Math.max(0, this.buffered - end.length + 1);
-      if (at === -1) return undefined;
-      const item = this.#take(at);
-      this.#start += end.length;
-      return item;
-    });
+    return this.#read(new Read("an item", most, typeof delimiter === "string" ? Buffer.from(delimiter) : delimiter));
   }
 
   /** A new request begins, and whoever says so moves the phases: what it has had so far is what is left of the one before. @internal */
@@ -159,49 +155,81 @@ export class Reader {
   }
 
   /** Gives an item at once where it has come already, and else when it has: within the event that brings its last byte. */
-  #item<T>(what: string | number, attempt: () => T | undefined): Promise<T | null> {
-    if (this.#pending !== null) {
+  #read<T>(read: Read): Promise<T | null> {
+    if (this.#underWay !== null) {
       return Promise.reject(new ArgumentTypeError("reader", "one read at a time", "a second one"));
     }
-    return new Promise<T | null>((resolve, reject) => {
-      this.#pending = { what, attempt, resolve: resolve as (item: unknown) => void, reject };
-      this.#proceed();
-    });
+    this.#underWay = read;
+    const item = new Promise<unknown>(this.#promise);
+    this.#proceed();
+    return item as Promise<T | null>;
   }
 
   /** Something has come, or nothing more will. */
   #proceed(): void {
-    const pending = this.#pending;
-    if (pending === null) return;
+    const read = this.#underWay;
+    if (read === null) return;
     try {
-      const item = this.#attempt(pending);
+      const item = this.#attempt(read);
       if (item === undefined) return;
-      this.#pending = null;
-      pending.resolve(item);
+      this.#underWay = null;
+      read.resolve(item);
     } catch (error) {
-      this.#pending = null;
-      pending.reject(error);
+      this.#underWay = null;
+      read.reject(error);
     }
   }
 
   /** @returns the item, null at the end, or undefined when more has to come first */
-  #attempt({ what, attempt }: Pending): unknown {
+  #attempt(read: Read): unknown {
     for (;;) {
-      const item = this.buffered > 0 ? attempt() : undefined;
+      const item = this.buffered > 0 ? this.#find(read) : undefined;
       if (item !== undefined) return item;
       if (this.#fill()) continue;
-      if (this.#ended) return this.#atEnd(what);
+      if (this.#ended) return this.#atEnd(read.item);
       // A request that comes whole is never waited for: the connection hears of those of which more has to come.
       if (this.hasBegun) this.#host.bytesArrived();
       return undefined;
     }
   }
 
-  #atEnd(what: string | number): null {
+  /** @returns the item, or undefined when it is not whole yet */
+  #find(read: Read): unknown {
+    if (read.item === "a line") return this.#findLine(read);
+    if (read.item === "an item") return this.#findItem(read);
+    return this.buffered < read.most ? undefined : this.#take(read.most);
+  }
+
+  #findLine(read: Read): string | undefined {
+    const found = this.#buffer.indexOf(lineFeed, this.#start + read.searched);
+    const at = found === -1 || found >= this.#end ? -1 : found - this.#start;
+    read.searched = this.buffered;
+    const length = at === -1 ? this.buffered : at;
+    const carriage = at > 0 && this.#buffer[this.#start + at - 1] === carriageReturn ? 1 : 0;
+    // One byte of grace while the line is open: it may be the CR.
+    if (length - carriage > (at === -1 ? read.most + 1 : read.most)) throw new ReaderLimitError("a line", read.most);
+    if (at === -1) return undefined;
+    const line = this.#buffer.toString("utf8", this.#start, this.#start + at - carriage);
+    this.#start += at + 1;
+    return line;
+  }
+
+  #findItem(read: Read): Buffer | undefined {
+    const { delimiter, most } = read;
+    const at = this.#buffer.subarray(this.#start, this.#end).indexOf(delimiter, read.searched);
+    if ((at === -1 ? this.buffered - delimiter.length + 1 : at) > most) throw new ReaderLimitError("an item", most);
+    read.searched = Math.max(0, this.buffered - delimiter.length + 1);
+    if (at === -1) return undefined;
+    const item = this.#take(at);
+    this.#start += delimiter.length;
+    return item;
+  }
+
+  #atEnd(item: Read["item"]): null {
     const { closeReason } = this.#host;
     if (closeReason !== null) throw new ConnectionClosedError(closeReason);
     if (this.buffered > 0) {
-      throw new UnexpectedEndError(typeof what === "number" ? `${what} bytes` : what, this.buffered);
+      throw new UnexpectedEndError(typeof item === "number" ? `${item} bytes` : item, this.buffered);
     }
     return null;
   }

@@ -5,7 +5,15 @@ import type { Connection } from "./connection.ts";
 import { phases } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 
-export class ConnectionRegistry implements Iterable<Connection> {
+/** Live connections, oldest first. */
+export interface Connections extends Iterable<Connection> {
+  readonly size: number;
+  find(id: number): Connection | undefined;
+  /** How many connections are in each phase. O(n). */
+  countByPhase(): Record<Phase, number>;
+}
+
+export class ConnectionRegistry implements Connections {
   readonly #byId: Map<number, Connection> = new Map();
 
   get size(): number {

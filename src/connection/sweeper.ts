@@ -23,21 +23,17 @@ export class Sweeper {
   readonly #interval: number;
   /** Only of connections that have something unsent, or keep us waiting. */
   readonly #budgets: Map<Connection, Budget> = new Map();
-  readonly #lookToo: ((connection: Connection) => void) | undefined;
+  /** Whether the speakers of the connections want to look, too. */
+  readonly #speakersLook: boolean;
   #timer: Timer | null = null;
   #lookedAt = 0;
 
-  constructor(
-    connections: ConnectionRegistry,
-    limits: SafetyLimits,
-    timers: TimerManager,
-    look?: (connection: Connection) => void,
-  ) {
+  constructor(connections: ConnectionRegistry, limits: SafetyLimits, timers: TimerManager, speakersLook: boolean) {
     this.#connections = connections;
     this.#limits = limits;
     this.#timers = timers;
-    this.#lookToo = look;
-    this.#interval = Math.min(sweepInterval(limits), look === undefined ? Infinity : longestInterval);
+    this.#speakersLook = speakersLook;
+    this.#interval = Math.min(sweepInterval(limits), speakersLook ? longestInterval : Infinity);
   }
 
   /** Starts looking, if it does not already. */
@@ -72,7 +68,7 @@ export class Sweeper {
       return;
     }
     if (now - connection.since >= this.#limits.maxConnectionAge * jitter(connection.id)) connection.endSoon("max-age");
-    this.#lookToo?.(connection);
+    if (this.#speakersLook) connection.speaker?.look?.();
     const owes = connection.unsentBytes > 0 || connection.waitsForClient;
     const budget = this.#budgets.get(connection);
     if (!owes) {

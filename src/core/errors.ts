@@ -73,6 +73,15 @@ export class NoCurrentCustodianError extends PortreeveError {
   readonly code = "ERR_PORTREEVE_NO_CURRENT_CUSTODIAN";
 }
 
+/** The value belongs to nothing under a connection manager. */
+export class NotManagedError extends PortreeveError {
+  readonly code = "ERR_PORTREEVE_NOT_MANAGED";
+
+  constructor(what: string) {
+    super(`expected something that belongs to a ${what} on a server under a connection manager`);
+  }
+}
+
 /** A closer was still at work when the finalizer timeout passed. `timeout` is in milliseconds. */
 export class FinalizerTimeoutError extends PortreeveError {
   readonly code = "ERR_PORTREEVE_FINALIZER_TIMEOUT";

@@ -101,8 +101,8 @@ export async function serve<Request>(options: ServeOptions<Request>): Promise<Ru
     enforces: enforcedInConversation,
     // At once, so that the descriptor is free before the next client is accepted.
     refuse: (socket) => socket.destroy(),
+    looks: false,
     speak: (connection) => talkOn(connection, port, handlers),
-    drain: (connection) => connection.endSoon("drained"),
   };
   const protocol = secure === null ? talk : tls(secure, talk);
   const custodian = makeCustodian(undefined, { name: "server", ...clockOption(given) });

@@ -8,6 +8,7 @@
  */
 import type { Server } from "node:net";
 import { defineChannel } from "../core/channels.ts";
+import { isThenable, toError } from "../core/report.ts";
 import type { CloseReason } from "../connection/close-reason.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Phase } from "../connection/phase.ts";
@@ -42,24 +43,39 @@ export interface DrainReport {
 /** The reasons of connections whose work was done. */
 const finishing: ReadonlySet<CloseReason> = new Set(["completed", "drained", "client-ended", "max-age"]);
 
-const startedChannel = defineChannel<{ server: Server; grace: number }>("portreeve.drain.started");
-const finishedChannel = defineChannel<{ server: Server; report: DrainReport }>("portreeve.drain.finished");
+const startedChannel = defineChannel<{ servers: readonly Server[]; grace: number }>("portreeve.drain.started");
+const drainingChannel = defineChannel<{ connection: Connection }>("portreeve.connection.draining");
+const finishedChannel = defineChannel<{ servers: readonly Server[]; report: DrainReport }>("portreeve.drain.finished");
 
-/** Drains a listener that has stopped listening. @param grace milliseconds; 0 cuts at once */
-export async function drainListener(listener: Listener, grace: number): Promise<DrainReport> {
-  const { manager, admission, protocol, server } = listener;
-  const { clock } = manager.timers;
+/** How listeners are drained. */
+export interface Draining {
+  /** Milliseconds; 0 cuts at once. */
+  readonly grace: number;
+  /** Told of each connection that is still in the middle of something. */
+  readonly told?: ((connection: Connection) => unknown) | undefined;
+}
+
+/** Drains listeners that have stopped listening, as one. There is at least one. */
+export async function drainListeners(listeners: readonly Listener[], { grace, told }: Draining): Promise<DrainReport> {
+  const { timers, plainTimers } = firstOf(listeners).manager;
+  const { clock } = timers;
+  const servers = listeners.map(({ server }) => server);
   const started = clock.now();
-  if (startedChannel.hasSubscribers) startedChannel.publish({ server, grace });
-  const refused = admission.close();
-  const live = [...manager.connections].filter((connection) => connection.closeReason === null);
-  for (const connection of live) protocol.drain(connection);
+  if (startedChannel.hasSubscribers) startedChannel.publish({ servers, grace });
+  const all = (): Connection[] => listeners.flatMap(({ manager }) => [...manager.connections]);
+  const refused = listeners.reduce((count, { admission }) => count + admission.close(), 0);
+  const live = all().filter((connection) => connection.closeReason === null);
+  for (const connection of live) tell(connection);
   const inFlight = live.filter((connection) => connection.closeReason === null);
-  const cutRest = (): void => cutAll(manager.connections, "drain-cut");
+  for (const connection of inFlight) {
+    if (drainingChannel.hasSubscribers) drainingChannel.publish({ connection });
+    if (told !== undefined) hand(told, connection);
+  }
+  const cutRest = (): void => cutAll(all(), "drain-cut");
   let timer: Timer | null = null;
   if (grace === 0) cutRest();
-  else timer = manager.plainTimers.start(grace, cutRest);
-  await allClosed(manager.connections);
+  else timer = plainTimers.start(grace, cutRest);
+  await allClosed(all());
   timer?.cancel();
   const unfinished = inFlight.filter(({ closeReason }) => closeReason !== null && !finishing.has(closeReason));
   const report: DrainReport = {
@@ -74,8 +90,30 @@ export async function drainListener(listener: Listener, grace: number): Promise<
     })),
     refused,
   };
-  if (finishedChannel.hasSubscribers) finishedChannel.publish({ server, report });
+  if (finishedChannel.hasSubscribers) finishedChannel.publish({ servers, report });
   return report;
+}
+
+function firstOf(listeners: readonly Listener[]): Listener {
+  const [first] = listeners;
+  if (first === undefined) throw new TypeError("no listener to drain");
+  return first;
+}
+
+function tell(connection: Connection): void {
+  if (connection.speaker === null) connection.endSoon("drained");
+  else connection.speaker.drain();
+}
+
+/** The program's listener fails alone. */
+function hand(told: (connection: Connection) => unknown, connection: Connection): void {
+  const failed = (error: unknown): void => connection.manager.fail(toError(error), connection);
+  try {
+    const result = told(connection);
+    if (isThenable(result)) result.then(undefined, failed);
+  } catch (error) {
+    failed(error);
+  }
 }
 
 /** Ends every connection, and waits for no client, not even where an end has begun already. */

@@ -14,9 +14,8 @@ import { Admission } from "../admission/admission.ts";
 import type { Permit } from "../admission/permit.ts";
 import type { Connection } from "../connection/connection.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
-import type { ConnectionManagerOptions } from "../connection/connection-manager.ts";
+import type { ConnectionManagerOptions, Supervision } from "../connection/connection-manager.ts";
 import type { Custodian } from "../custodian/custodian.ts";
-import { requireEnforced } from "../limits/enforced.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
 import { interceptEmit } from "../protocols/intercept.ts";
 import type { Interception } from "../protocols/intercept.ts";
@@ -51,13 +50,18 @@ export class Listener {
   readonly #custodian: Custodian;
   readonly #connections: Interception;
 
-  constructor(server: Server, protocol: Protocol, custodian: Custodian, options: ConnectionManagerOptions) {
+  constructor(
+    server: Server,
+    protocol: Protocol,
+    custodian: Custodian,
+    options: ConnectionManagerOptions,
+    { observeOnly = false }: Supervision = {},
+  ) {
     this.server = server;
     this.protocol = protocol;
     this.#custodian = custodian;
-    this.manager = new ConnectionManager(options, (connection) => protocol.look?.(connection));
+    this.manager = new ConnectionManager(options, { looks: protocol.looks, observeOnly });
     const { safetyLimits } = this.manager;
-    requireEnforced(safetyLimits, new Set([...enforcedByListeners, ...protocol.enforces]), protocol.name);
     this.admission = new Admission(safetyLimits, this.manager.plainTimers, {
       admitted: (socket, permit) => this.#connect(socket, permit),
       refused: (socket) => protocol.refuse(socket),
@@ -69,6 +73,12 @@ export class Listener {
   detach(): void {
     this.#connections.restore();
     this.protocol.detach?.();
+  }
+
+  /** Gives the sockets back, too: from now on they are the program's alone. */
+  letGo(): void {
+    this.detach();
+    for (const connection of this.manager.connections) connection.letGo();
   }
 
   #accept(socket: Socket): void {

@@ -9,7 +9,7 @@ import type { ConnectionRegistry } from "../connection/registry.ts";
 import type { Custodian } from "../custodian/custodian.ts";
 import type { Timer } from "../timers/timer.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
-import { cutAll, drainListener } from "./drain.ts";
+import { cutAll, drainListeners } from "./drain.ts";
 import type { DrainReport } from "./drain.ts";
 import type { Listener } from "./listener.ts";
 import { listen, stopListening } from "./listening.ts";
@@ -19,7 +19,7 @@ export interface DrainOptions {
   grace?: Duration;
 }
 
-/** Made by `serve` and `serveHttp`. The caller owns it; disposing of it closes it. */
+/** Made by `serve`. The caller owns it; disposing of it closes it. */
 export class RunningServer {
   readonly #listener: Listener;
   readonly #custodian: Custodian;
@@ -105,7 +105,7 @@ export class RunningServer {
 
   async #drain(grace: number): Promise<DrainReport> {
     stopListening(this.#listener.server);
-    const report = await drainListener(this.#listener, grace);
+    const report = await drainListeners([this.#listener], { grace });
     const left = Math.max(0, grace - report.duration) + closersTime;
     await settledWithin(this.#custodian.shutdownAll("drained"), this.#listener.manager.plainTimers, left);
     return report;

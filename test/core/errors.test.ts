@@ -9,6 +9,7 @@ const samples: readonly (Error & { code: string })[] = [
   new errors.ArgumentRangeError("options.x", "a positive integer", -1),
   new errors.CustodianShutDownError("the custodian is shut down"),
   new errors.NoCurrentCustodianError("no custodian is current here"),
+  new errors.NotManagedError("request"),
   new errors.FinalizerTimeoutError("a socket", 5000),
   new errors.ManagerDisposedError("the manager was disposed of"),
   new errors.ConnectionClosedError("read-timeout"),

@@ -59,7 +59,7 @@ test("JavaScript uses every entry by import", async () => {
     [code, printed],
     [
       0,
-      `${JSON.stringify({ reason: "read-timeout", fired: true, answer: "hello\nquit\n", same: true, http: "function" })}\n`,
+      `${JSON.stringify({ reason: "read-timeout", fired: true, answer: "hello\nquit\n", same: true, forms: ["b", "ERR_PORTREEVE_FORM_DATA_PARSER"] })}\n`,
     ],
   );
 });
@@ -68,7 +68,7 @@ test("CommonJS uses every entry by require, without a warning", async () => {
   const { code, printed } = await run(process.execPath, ["require.cjs"], project.path);
   assert.deepEqual(
     [code, printed],
-    [0, `${JSON.stringify({ name: "portreeve", fired: true, manager: true, same: true, http: "function" })}\n`],
+    [0, `${JSON.stringify({ name: "portreeve", fired: true, manager: true, same: true, forms: "function" })}\n`],
   );
 });
 

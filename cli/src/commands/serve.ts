@@ -1,19 +1,20 @@
 /**
  * `portreeve serve <folder>`: a folder over HTTP/1.1, every connection under a manager.
  */
+import { once } from "node:events";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { Server as SecureServer } from "node:https";
 import { isIP } from "node:net";
+import type { AddressInfo } from "node:net";
 import { constants } from "node:os";
 import { bold, dim } from "ansis";
 import { Command, InvalidArgumentError } from "commander";
-import type { DrainReport } from "portreeve";
-import { serveHttp } from "portreeve/http";
+import { ListenError, manage } from "portreeve";
+import type { DrainReport, Managed } from "portreeve";
 import type { SubjectAltNameEntry } from "selfsigned";
-import type { RunningServer } from "portreeve/http";
 import { drainLine } from "../drain-line.ts";
 import { UsageError, exitCodes } from "../errors.ts";
 import { collectLimit, inTermsOfFlags, limitsHelp, limitsOf } from "../limits.ts";
@@ -48,31 +49,40 @@ async function serveFolder(folder: string, flags: ServeFlags): Promise<void> {
   const web: Server | SecureServer = flags.tlsSelfSigned
     ? createSecureServer(await selfSigned(flags.host), files)
     : createServer(files);
-  const server = await serveHttp(web, { host: flags.host, port: flags.port, safetyLimits }).catch((error: unknown) => {
-    throw inTermsOfFlags(error, given);
-  });
-  const stopped = untilStopped(server);
+  const managed = inTermsOfFlags(() => manage(web, { safetyLimits }), given);
   const host = flags.host.includes(":") ? `[${flags.host}]` : flags.host;
-  const url = `${flags.tlsSelfSigned ? "https" : "http"}://${host}:${server.port}/`;
+  const port = await listen(web, flags, `${host}:${flags.port}`);
+  const stopped = untilStopped(managed);
+  const url = `${flags.tlsSelfSigned ? "https" : "http"}://${host}:${port}/`;
   say(`serving ${folder} on ${bold(url)}`);
   say(dim("Ctrl-C drains, twice closes at once"));
   await stopped;
 }
 
+/** Listens. @returns the port */
+async function listen(web: Server | SecureServer, { host, port }: ServeFlags, where: string): Promise<number> {
+  try {
+    await once(web.listen({ host, port }), "listening");
+  } catch (error) {
+    throw new ListenError(where, error as NodeJS.ErrnoException);
+  }
+  return (web.address() as AddressInfo).port;
+}
+
 /** Settles when a signal has drained the server, or a second one closed it. */
-async function untilStopped(server: RunningServer): Promise<void> {
+async function untilStopped(managed: Managed): Promise<void> {
   // Whoever reads our lines may leave earlier than we do.
   process.stdout.on("error", () => {});
   const report = await new Promise<DrainReport>((resolve) => {
     const onSignal = (signal: (typeof signals)[number]): void => {
-      if (server.isStopping) {
+      if (!managed.ready) {
         exitCodes.set(128 + constants.signals[signal]);
-        void server.close();
+        void managed.close();
         return;
       }
-      const { size } = server.connections;
+      const { size } = managed.connections;
       say(`${signal}: draining ${size} connection${size === 1 ? "" : "s"}`);
-      resolve(server.drain());
+      resolve(managed.drain());
     };
     for (const name of signals) process.on(name, onSignal);
   });

@@ -11,7 +11,7 @@ import { isDeparture } from "../../connection/ports.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { interceptEmit } from "../intercept.ts";
 import type { Protocol } from "../protocol.ts";
-import { rawSocketOf } from "./raw-socket.ts";
+import { rawSocketOf } from "../../core/node-internals.ts";
 
 /** Beyond what the protocol above enforces. */
 export const enforcedByTls: readonly SafetyLimitName[] = ["handshakeTimeout"];
@@ -30,13 +30,16 @@ export function tls(server: Server, above: Protocol): Protocol {
   return {
     name: above.name,
     enforces: [...enforcedByTls, ...above.enforces],
+    looks: above.looks,
     refuse: (socket) => socket.resetAndDestroy(),
     speak(connection: Connection, socket: Socket, pass: () => void) {
       connection.enter("handshaking", plan.handshake);
+      connection.speaker = { drain: () => connection.end("drained") };
       const work = new Promise<void>((resolve) => {
         void connection.closed.then(() => resolve());
         pending.set(connection, (secure) => {
           pending.delete(connection);
+          connection.speaker = null;
           secure.allowHalfOpen = allowHalfOpen;
           connection.replacePorts(secure, secure);
           connection.enter("idle", plan.request);
@@ -49,17 +52,10 @@ export function tls(server: Server, above: Protocol): Protocol {
       pass();
       return work;
     },
-    look: (connection) => {
-      if (connection.phase !== "handshaking") above.look?.(connection);
-    },
     detach() {
       secured.restore();
       server.off("tlsClientError", onFailure);
       above.detach?.();
-    },
-    drain(connection) {
-      if (connection.phase === "handshaking") connection.end("drained");
-      else above.drain(connection);
     },
   };
 }

@@ -13,10 +13,12 @@ import {
   ListenError,
   ManagerDisposedError,
   NoCurrentCustodianError,
+  NotManagedError,
   ReaderLimitError,
   UnexpectedEndError,
   adjustConnectionTimeout,
   connectionOf,
+  custodianOf,
   isConnection,
   isConnectionManager,
   isSafetyLimits,
@@ -24,7 +26,9 @@ import {
   makeCustodian,
   makeSafetyLimits,
   makeUnlimitedSafetyLimits,
+  manage,
   newConnection,
+  requestOf,
   resetConnectionTimeout,
   safetyLimitNames,
   serve,
@@ -36,6 +40,9 @@ import type {
   Connection,
   ConnectionManager,
   DrainReport,
+  ManageOptions,
+  Managed,
+  ManagedRequest,
   Phase,
   RunningServer,
   SafetyLimits,
@@ -53,8 +60,15 @@ import {
   makeCustodianBox,
 } from "portreeve/custodian";
 import type { Custodian, ShutdownReport } from "portreeve/custodian";
-import { serveHttp } from "portreeve/http";
-import type { ServeHttpOptions } from "portreeve/http";
+import { FormDataError, FormDataParserError, parseFormData } from "portreeve/form-data";
+import type {
+  FormDataFile,
+  FormDataRequest,
+  FormDataStatus,
+  FormDataValue,
+  ParseFormDataOptions,
+  ParsedFormData,
+} from "portreeve/form-data";
 import { ManualClock, collectEvents, makePortPair } from "portreeve/testing";
 import {
   cancelTimer,
@@ -126,11 +140,35 @@ export async function talk(): Promise<CloseReason> {
 /** Web servers. */
 export async function web(): Promise<void> {
   const server: Server = createServer((request, response) => {
-    response.end(connectionOf(request)?.phase);
+    const own: ManagedRequest = requestOf(request);
+    own.resetTimeout("5m");
+    const owner: Custodian = custodianOf(response);
+    const strange = new NotManagedError("request");
+    response.end(`${connectionOf(request)?.phase} ${owner.signal.aborted} ${strange.code}`);
   });
-  const httpOptions: ServeHttpOptions = { port: 0, safetyLimits: { responseTimeout: "30s" } };
-  const running = await serveHttp(server, httpOptions);
-  await running.stop();
+  const options: ManageOptions = { safetyLimits: { responseTimeout: "30s" }, onDrain: ({ id }) => console.log(id) };
+  const managed: Managed = manage(server, options);
+  const group: Managed = manage([createServer(), createServer()]);
+  const report: DrainReport = await managed.drain({ grace: "1s", delay: 0 });
+  await group.close();
+  console.log(managed.ready, managed.connections.countByPhase().idle, report.finished);
+}
+
+/** Forms. */
+export async function form(request: FormDataRequest): Promise<FormDataStatus | string | null> {
+  const formOptions: ParseFormDataOptions = { safetyLimits: { maxFormDataFiles: 1, maxFormDataFileLength: "5 MiB" } };
+  try {
+    const parsed: ParsedFormData = await parseFormData(request, formOptions);
+    const first: FormDataValue | null = parsed.get("photo");
+    const photo: FormDataFile | undefined = parsed.files[0];
+    if (photo !== undefined && photo === first) photo.stream().pipe(process.stdout);
+    for (const [name, value] of parsed) console.log(name, typeof value === "string" ? value : value.path);
+    return parsed.fields.get("title")?.[0] ?? `${(await photo?.bytes())?.length}`;
+  } catch (error) {
+    if (error instanceof FormDataError) return error.limit === null ? error.status : `${error.limit} ${error.expected}`;
+    if (error instanceof FormDataParserError) return error.code;
+    throw error;
+  }
 }
 
 /** Owners. */

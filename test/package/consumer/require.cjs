@@ -1,7 +1,7 @@
 // The same package by require, as CommonJS programs load it.
 const { isConnectionManager, makeCustodian, startConnectionManager } = require("portreeve");
 const { makeCustodian: makeRoot } = require("portreeve/custodian");
-const { serveHttp } = require("portreeve/http");
+const { parseFormData } = require("portreeve/form-data");
 const { ManualClock } = require("portreeve/testing");
 const { startTimer, startTimerManager } = require("portreeve/timers");
 const { name } = require("portreeve/package.json");
@@ -19,6 +19,6 @@ console.log(
     fired,
     manager: isConnectionManager(startConnectionManager()),
     same: makeRoot === makeCustodian,
-    http: typeof serveHttp,
+    forms: typeof parseFormData,
   }),
 );

@@ -4,11 +4,11 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { request as httpsRequest, createServer as createSecureServer } from "node:https";
 import type { Duplex } from "node:stream";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { connect as tlsConnect } from "node:tls";
 import { certificate } from "../../support/certificate.ts";
-import { serveHttp } from "../../../src/server/http-server.ts";
-import { connectionOf } from "../../../src/index.ts";
+import { connectionOf, manage } from "../../../src/index.ts";
 import { answers, get, settle, startWeb, until } from "./web.ts";
 
 test("many requests on one connection, one after the other and all at once, are answered in order", async (t) => {
@@ -229,7 +229,7 @@ test("HTTPS: one connection from the handshake to its end, with the same phases 
   });
   const web = await startWeb(t, http, { handshakeTimeout: "2s", requestReadTimeout: "3s", responseTimeout: "4s" });
   const body = await new Promise((resolve, reject) => {
-    const request = httpsRequest({ host: "127.0.0.1", port: web.server.port, rejectUnauthorized: false, agent: false });
+    const request = httpsRequest({ host: "127.0.0.1", port: web.port, rejectUnauthorized: false, agent: false });
     request
       .on("error", reject)
       .on("response", (response) => void bodyOf(response).then(resolve))
@@ -239,7 +239,7 @@ test("HTTPS: one connection from the handshake to its end, with the same phases 
   await until(() => web.ends().length === 1);
 
   const secure = async (text: string, timeout: number): Promise<string> => {
-    const socket = tlsConnect({ port: web.server.port, host: "127.0.0.1", rejectUnauthorized: false });
+    const socket = tlsConnect({ port: web.port, host: "127.0.0.1", rejectUnauthorized: false });
     t.after(() => socket.destroy());
     await once(socket, "secureConnect");
     let received = "";
@@ -302,18 +302,22 @@ test("an `emit` that the program had put on the server before is still heard", a
   assert.equal(http.emit, traced, "and is the server's own again");
 });
 
-test("serveHttp twice on one server is a clear error, before and after it listens", async (t) => {
+test("managing a server twice is a clear error, before and after it listens", async (t) => {
   const http = createServer();
-  const first = serveHttp(http, { host: "127.0.0.1", port: 0 });
+  const managed = manage(http);
+  t.after(() => managed.close());
   const twice = { code: "ERR_PORTREEVE_ARGUMENT_TYPE", path: "server" };
-  await assert.rejects(serveHttp(http, { host: "127.0.0.1", port: 0 }), twice);
-  const server = await first;
-  t.after(() => server.close());
-  await assert.rejects(serveHttp(http, { port: 0 }), twice);
-  await assert.rejects(serveHttp({} as never), twice);
+  assert.throws(() => manage(http), twice);
+  await once(http.listen(0, "127.0.0.1"), "listening");
+  assert.throws(() => manage(http), twice);
+  assert.throws(() => manage([createServer(), http]), { ...twice, path: "servers[1]" });
+  assert.throws(() => manage({} as never), twice);
+  assert.throws(() => manage([]), { ...twice, path: "servers" });
+  await managed.close();
+  assert.throws(() => manage(http), twice, "it has closed");
 });
 
-test("a server is as it was before after a close, and after a start that failed", async (t) => {
+test("a server is as it was before after a close, and where it could not be managed", async () => {
   const http = createServer((_request, response) => response.end("ok"));
   const { emit, headersTimeout, keepAliveTimeout } = http;
   const events = http.eventNames();
@@ -323,15 +327,15 @@ test("a server is as it was before after a close, and after a start that failed"
     assert.equal(http.headersTimeout, headersTimeout);
     assert.equal(http.keepAliveTimeout, keepAliveTimeout);
   };
-  await assert.rejects(serveHttp(http, { safetyLimits: { pingInterval: "1s" } }), { limit: "pingInterval" });
+  assert.throws(() => manage(http, { safetyLimits: { maxConcurrentPerClient: 5 } }), {
+    limit: "maxConcurrentPerClient",
+  });
   same();
-  const other = await serveHttp(createServer(), { host: "127.0.0.1", port: 0 });
-  t.after(() => other.close());
-  await assert.rejects(serveHttp(http, { host: "127.0.0.1", port: other.port }), { systemCode: "EADDRINUSE" });
+  const managed = manage(http);
+  await managed.close();
   same();
-  const server = await serveHttp(http, { host: "127.0.0.1", port: 0 });
-  await server.close();
-  const again = await serveHttp(http, { host: "127.0.0.1", port: 0 });
-  assert.equal(await (await fetch(`http://127.0.0.1:${again.port}`)).text(), "ok");
-  await again.close();
+  await once(http.listen(0, "127.0.0.1"), "listening");
+  const { port } = http.address() as AddressInfo;
+  assert.equal(await (await fetch(`http://127.0.0.1:${port}`)).text(), "ok");
+  http.close();
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import type { ServerResponse } from "node:http";
+import type { RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { TcpClient } from "../../support/tcp-client.ts";
 import { answers, get, settle, startWeb, until } from "./web.ts";
@@ -266,7 +266,7 @@ function upload({ socket }: TcpClient): void {
 }
 
 test("a last answer reaches a client that is still sending its body", async (t) => {
-  const web = await startWeb(t, () => {}, { responseTimeout: "2s" });
+  const web = await startWeb(t, () => {}, { responseTimeout: "2s", maxRequestBodyLength: Infinity });
   const client = await web.connect();
   upload(client);
   await until(() => web.server.connections.size === 1 && onlyConnection(web).phase === "handling");
@@ -278,10 +278,11 @@ test("a last answer reaches a client that is still sending its body", async (t) 
 });
 
 test("a handler's own early answer with Connection: close reaches a client that is still sending", async (t) => {
-  const web = await startWeb(t, (_request, response) => {
+  const handler: RequestListener = (_request, response) => {
     response.writeHead(413, { Connection: "close", "Content-Length": 0 });
     response.end();
-  });
+  };
+  const web = await startWeb(t, handler, { maxRequestBodyLength: Infinity });
   const client = await web.connect();
   upload(client);
   await until(() => web.ends().length === 1 || [...web.server.connections].some(({ phase }) => phase === "draining"));
@@ -292,24 +293,76 @@ test("a handler's own early answer with Connection: close reaches a client that 
   client.socket.destroy();
 });
 
-test("a body that comes slowly while it is handled is not cut before responseTimeout", async (t) => {
-  const web = await startWeb(
-    t,
-    (request, response) => {
-      let length = 0;
-      request.on("data", (chunk: Buffer) => (length += chunk.length));
-      request.on("end", () => response.end(String(length)));
-    },
-    { requestReadTimeout: "1s", responseTimeout: "1m" },
-  );
+/** Answers with the length of the body. */
+const measure: RequestListener = (request, response) => {
+  let length = 0;
+  request.on("data", (chunk: Buffer) => (length += chunk.length));
+  request.on("end", () => response.end(String(length)));
+};
+
+test("a long upload that keeps its pace is never cut, however short the timeouts", async (t) => {
+  const web = await startWeb(t, measure, {
+    requestReadTimeout: "2s",
+    responseTimeout: "2s",
+    minReceiveRate: { bytesPerSecond: 100, grace: "1s" },
+  });
   const client = await web.connect();
-  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
+  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\r\n");
   await until(() => web.server.connections.size === 1 && onlyConnection(web).phase === "handling");
-  for (let i = 0; i < 10; i++) {
-    client.write("x");
-    await web.pass(3000);
+  for (let i = 0; i < 60; i++) {
+    client.write("x".repeat(100));
+    await web.pass(900);
   }
-  await client.gets(/10$/);
+  await client.gets(/6000$/);
+});
+
+test("a body that stalls is answered with 408 at its deadline, which what has come has moved", async (t) => {
+  const web = await startWeb(t, measure, {
+    requestReadTimeout: "2s",
+    responseTimeout: "1m",
+    minReceiveRate: { bytesPerSecond: 100, grace: "1h" },
+  });
+  const client = await web.connect();
+  client.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\r\n${"x".repeat(300)}`);
+  await until(() => web.server.connections.size === 1 && onlyConnection(web).phase === "handling");
+  await web.pass(4990);
+  assert.equal(onlyConnection(web).closeReason, null);
+  await web.pass(20);
+  assert.equal(answers(await client.all())[0]?.status, 408);
+  client.end();
+  await until(() => web.ends().length === 1);
+  assert.deepEqual(web.ends(), ["read-timeout while handling"]);
+});
+
+test("a body that drips below minReceiveRate is answered with 408", async (t) => {
+  const web = await startWeb(t, measure, { minReceiveRate: { bytesPerSecond: 100, grace: "2s" } });
+  const client = await web.connect();
+  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6000\r\n\r\n");
+  await until(() => web.server.connections.size === 1 && onlyConnection(web).phase === "handling");
+  for (let i = 0; i < 30 && web.server.connections.size === 1 && onlyConnection(web).closeReason === null; i++) {
+    client.write("x");
+    await web.pass(100);
+  }
+  assert.equal(answers(await client.all())[0]?.status, 408);
+  client.end();
+  await until(() => web.ends().length === 1);
+  assert.deepEqual(web.ends(), ["receive-rate while handling"]);
+});
+
+test("a client is not timed while the program does not take what it sends", async (t) => {
+  let take = (): void => {};
+  const slow: RequestListener = (request, response) => {
+    take = () => measure(request, response);
+  };
+  const web = await startWeb(t, slow, { requestReadTimeout: "2s", responseTimeout: "1m" });
+  const client = await web.connect();
+  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab");
+  await until(() => web.server.connections.size === 1 && onlyConnection(web).phase === "handling");
+  for (let i = 0; i < 30; i++) await web.pass(1000);
+  take();
+  await web.pass(1000);
+  client.write("cd");
+  await client.gets(/4$/);
 });
 
 test("a client that ends in the middle of a request is nobody's error", async (t) => {

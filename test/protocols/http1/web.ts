@@ -1,19 +1,21 @@
 /**
  * An HTTP server under a manager whose time is moved by hand.
  */
+import { once } from "node:events";
 import { createServer } from "node:http";
 import type { RequestListener, Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
-import type { SafetyLimitsOptions } from "../../../src/index.ts";
-import { serveHttp } from "../../../src/server/http-server.ts";
-import type { RunningServer } from "../../../src/server/http-server.ts";
+import { manage } from "../../../src/index.ts";
+import type { Managed, SafetyLimitsOptions } from "../../../src/index.ts";
 import { ManualClock, collectEvents } from "../../../src/testing/index.ts";
 import type { Connection } from "../../../src/connection/connection.ts";
 import { connectTo } from "../../support/tcp-client.ts";
 import type { TcpClient } from "../../support/tcp-client.ts";
 
 export interface Web {
-  server: RunningServer;
+  server: Managed;
+  port: number;
   http: Server;
   clock: ManualClock;
   /** What onError was told. */
@@ -47,13 +49,9 @@ export async function startWeb(
   const events = collectEvents();
   const errors: Error[] = [];
   const http = typeof handler === "function" ? createServer(handler) : handler;
-  const server = await serveHttp(http, {
-    host: "127.0.0.1",
-    port: 0,
-    clock,
-    safetyLimits,
-    onError: (error) => errors.push(error),
-  });
+  const server = manage(http, { clock, safetyLimits, onError: (error) => errors.push(error) });
+  await once(http.listen(0, "127.0.0.1"), "listening");
+  const { port } = http.address() as AddressInfo;
   const ours = (connection: Connection): boolean => connection.manager.timers.clock === clock;
   t.after(async () => {
     events[Symbol.dispose]();
@@ -61,6 +59,7 @@ export async function startWeb(
   });
   return {
     server,
+    port,
     http,
     clock,
     errors,
@@ -72,7 +71,7 @@ export async function startWeb(
       (events.messages("portreeve.connection.phase") as Moved[])
         .filter(({ connection }) => connection === wanted)
         .map(({ to }) => to),
-    connect: () => connectTo(t, server.port),
+    connect: () => connectTo(t, port),
     async pass(ms) {
       await settle();
       clock.advance(ms);

@@ -1,0 +1,150 @@
+/**
+ * Servers under a manager: who is connected, and their endings. Several drain as one.
+ */
+import type { Server } from "node:net";
+import { checkOptions } from "../core/options.ts";
+import { duration } from "../core/units.ts";
+import type { Duration } from "../core/units.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Connections } from "../connection/registry.ts";
+import type { Custodian } from "../custodian/custodian.ts";
+import { cutAll, drainListeners } from "../server/drain.ts";
+import type { DrainReport } from "../server/drain.ts";
+import type { Listener } from "../server/listener.ts";
+import { stopListening } from "../server/listening.ts";
+import { ConnectionGroup } from "./connection-group.ts";
+
+export interface ManagedDrainOptions {
+  /** How long work in flight may take. 0: cut at once; Infinity: as long as it takes. @default the limit shutdownGracePeriod, or 25 s */
+  grace?: Duration;
+  /** How long everything is still served after readiness says no, so that load balancers notice. @default 0 */
+  delay?: Duration;
+}
+
+/** What `manage` grants work in flight where the limits leave it open: inside the 30 s of Kubernetes. */
+const defaultGrace = 25_000;
+
+const managedKey = Symbol.for("portreeve.managed.v1");
+
+/** What manages a server, whichever copy of this package it comes from. */
+export function managedOf(server: object): Managed | undefined {
+  return (server as { [managedKey]?: Managed })[managedKey];
+}
+
+/** Made by `manage`. The caller owns it; disposing of it closes its servers. */
+export class Managed {
+  /** The connections that live, of all its servers. */
+  readonly connections: Connections;
+  readonly #listeners: readonly Listener[];
+  readonly #custodian: Custodian;
+  readonly #onDrain: ((connection: Connection) => unknown) | undefined;
+  readonly #defaultGrace: number;
+  #ready = true;
+  #drained: Promise<DrainReport> | null = null;
+  #closed: Promise<void> | null = null;
+
+  /** @internal */
+  constructor(
+    listeners: readonly Listener[],
+    custodian: Custodian,
+    onDrain: ((connection: Connection) => unknown) | undefined,
+  ) {
+    this.#listeners = listeners;
+    this.#custodian = custodian;
+    this.#onDrain = onDrain;
+    this.#defaultGrace = listeners[0]?.manager.safetyLimits.shutdownGracePeriod ?? defaultGrace;
+    this.connections = new ConnectionGroup(listeners.map(({ manager }) => manager.connections));
+    for (const { server } of listeners) (server as { [managedKey]?: Managed })[managedKey] = this;
+  }
+
+  /** The servers, as they were given. */
+  get servers(): readonly Server[] {
+    return this.#listeners.map(({ server }) => server);
+  }
+
+  /** Whether new clients are welcome: no drain and no close has begun. What a readiness probe asks. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Accepted sockets that wait for a permit. */
+  get waiting(): number {
+    return this.#listeners.reduce((count, { admission }) => count + admission.waiting, 0);
+  }
+
+  /**
+   * Readiness says no; after `delay` the servers stop accepting, clients are told, idle connections end, and work in
+   * flight finishes within `grace`; the rest is cut. Always resolves, at most 250 ms after delay and grace. A second call
+   * gives the same promise, whatever its options.
+   */
+  drain(options?: ManagedDrainOptions): Promise<DrainReport> {
+    const given = checkOptions(options, "options", ["grace", "delay"]);
+    const grace = given.grace === undefined ? this.#defaultGrace : duration(given.grace, "options.grace");
+    const delay = given.delay === undefined ? 0 : duration(given.delay, "options.delay", { finite: true });
+    this.#drained ??= this.#drain(grace, delay);
+    return this.#drained;
+  }
+
+  /** Stops accepting and closes every connection now. Settles when they have closed. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /**
+   * Gives the servers back as they were: listeners, properties and timeouts. Connections that live are the program's
+   * alone from now on.
+   */
+  detach(): void {
+    for (const listener of this.#listeners) {
+      listener.letGo();
+      this.#forget(listener.server);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #drain(grace: number, delay: number): Promise<DrainReport> {
+    this.#ready = false;
+    if (delay > 0) await this.#passes(delay);
+    for (const { server } of this.#listeners) stopListening(server);
+    const report = await drainListeners(this.#listeners, { grace, told: this.#onDrain });
+    this.#end();
+    return report;
+  }
+
+  async #close(): Promise<void> {
+    this.#ready = false;
+    for (const { server, admission } of this.#listeners) {
+      stopListening(server);
+      admission.close();
+    }
+    cutAll(this.connections, "server-closed");
+    await Promise.all(Array.from(this.connections, ({ closed }) => closed));
+    this.#end();
+  }
+
+  /** The delay of a drain, or the close that comes first. */
+  #passes(delay: number): Promise<void> {
+    const { plainTimers } = this.#listeners[0]?.manager ?? {};
+    return new Promise((resolve) => {
+      plainTimers?.start(delay, () => resolve());
+    });
+  }
+
+  /** Nobody is connected any more. A server that the program makes listen again is the program's alone. */
+  #end(): void {
+    for (const listener of this.#listeners) {
+      listener.detach();
+      this.#forget(listener.server);
+    }
+    void this.#custodian.shutdownAll("closed");
+  }
+
+  #forget(server: object): void {
+    const marked = server as { [managedKey]?: Managed };
+    if (marked[managedKey] === this) delete marked[managedKey];
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The body of a request that is being received: how much of it has come, and whether it is the client that we wait for.
+ */
+import { IncomingMessage } from "node:http";
+import type { Connection } from "../../connection/connection.ts";
+import type { SafetyLimits } from "../../limits/safety-limits.ts";
+
+const second = 1000;
+
+export class IncomingBody {
+  readonly #request: IncomingMessage;
+  readonly #connection: Connection;
+  /** When its head had come. */
+  readonly #begun: number;
+  #received = 0;
+  #progressAt: number;
+  /** Milliseconds in which it was the program that did not take what came. */
+  #notAwaited = 0;
+  #observedAt: number;
+  #complete = false;
+
+  /** @param full called when more has come than `most` bytes */
+  constructor(request: IncomingMessage, connection: Connection, most: number, full: () => void) {
+    this.#request = request;
+    this.#connection = connection;
+    this.#begun = this.#progressAt = this.#observedAt = connection.manager.timers.clock.now();
+    // node:http hands it each piece of the body, and null at the end.
+    request.push = (chunk: unknown, encoding?: BufferEncoding): boolean => {
+      this.#came(chunk);
+      if (this.#received > most) full();
+      return IncomingMessage.prototype.push.call(request, chunk, encoding);
+    };
+  }
+
+  /** Whether all of it has come. */
+  get complete(): boolean {
+    return this.#complete || this.#request.destroyed;
+  }
+
+  /** When the last of it came. */
+  get progressAt(): number {
+    return this.#progressAt;
+  }
+
+  /** Whether the program takes what comes, so that it is the client that we wait for. */
+  get isAwaited(): boolean {
+    const { readableFlowing, readableLength, readableHighWaterMark } = this.#request;
+    if (this.complete || readableLength >= readableHighWaterMark) return false;
+    return readableFlowing === true || this.#request.listenerCount("readable") > 0;
+  }
+
+  /** To be called many times a second: the time in which the program takes nothing is not the client's. */
+  observe(now: number): void {
+    if (!this.isAwaited) this.#notAwaited += now - this.#observedAt;
+    this.#observedAt = now;
+  }
+
+  /**
+   * When it must have come: later by a second for each `minReceiveRate` bytes that have. Where no rate is asked for, any
+   * progress will do.
+   */
+  deadline({ requestReadTimeout, minReceiveRate }: SafetyLimits): number {
+    const { bytesPerSecond } = minReceiveRate;
+    const base = bytesPerSecond === 0 ? this.#progressAt : this.#begun + (this.#received / bytesPerSecond) * second;
+    return base + this.#notAwaited + requestReadTimeout;
+  }
+
+  #came(chunk: unknown): void {
+    if (chunk === null) this.#complete = true;
+    else if (chunk instanceof Uint8Array) this.#received += chunk.length;
+    this.#progressAt = this.#connection.manager.timers.clock.now();
+  }
+}

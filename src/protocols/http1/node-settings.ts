@@ -1,0 +1,99 @@
+/**
+ * One clock a server: what node:http sets by itself on a server is replaced by the limits of its manager where the
+ * program left it alone, and kept where the program made it stricter.
+ */
+import { Server } from "node:http";
+import type { SafetyLimits } from "../../limits/safety-limits.ts";
+
+/** What a server of node:http or node:https has, and one of node:http2 that also speaks HTTP/1.1. */
+export interface HttpSettings {
+  headersTimeout?: number;
+  requestTimeout?: number;
+  keepAliveTimeout?: number;
+  timeout?: number;
+  maxHeadersCount?: number | null;
+  maxHeaderSize?: number;
+  httpAllowHalfOpen?: boolean;
+  keepAliveTimeoutBuffer?: number;
+}
+
+/** node:http adds so much to keepAliveTimeout where it has no setting for it. */
+const usualBuffer = 1000;
+/** So often the idle timer of node:http must have been seen before it is relied upon. */
+const sightings = 3;
+
+/** The settings in use on one server, and how its connections learn of the end of a response. */
+export class ServerSettings {
+  readonly #server: HttpSettings;
+  readonly #own: Readonly<Record<string, PropertyDescriptor | undefined>>;
+  #sightings = 0;
+
+  constructor(server: HttpSettings, limits: SafetyLimits) {
+    this.#server = server;
+    const ours = settingsFor(server, limits);
+    this.#own = Object.fromEntries(Object.keys(ours).map((name) => [name, ownProperty(server, name)]));
+    Object.assign(server, ours);
+  }
+
+  /** Whether the end of a response is learned from its event, because the idle timer has not been seen to tell. */
+  get watchesResponses(): boolean {
+    return this.#sightings < sightings;
+  }
+
+  /** The milliseconds that node:http asks its idle timer for. */
+  idleTimer(): number {
+    const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = usualBuffer } = this.#server;
+    return keepAliveTimeout + keepAliveTimeoutBuffer;
+  }
+
+  idleTimerSeen(): void {
+    this.#sightings++;
+  }
+
+  /** Gives the server back as it was. */
+  restore(): void {
+    for (const [name, property] of Object.entries(this.#own)) {
+      if (property === undefined) Reflect.deleteProperty(this.#server, name);
+      else Object.defineProperty(this.#server, name, property);
+    }
+  }
+}
+
+/** The limits of a server, as strict as the program made node:http where that is stricter. */
+export function stricterLimits(server: HttpSettings, limits: SafetyLimits): SafetyLimits {
+  const { headersTimeout, keepAliveTimeout, maxHeadersCount } = server;
+  return Object.freeze({
+    ...limits,
+    requestReadTimeout: stricter(limits.requestReadTimeout, headersTimeout, defaults.headersTimeout),
+    idleTimeout: stricter(limits.idleTimeout, keepAliveTimeout, defaults.keepAliveTimeout),
+    maxRequestHeaders: stricter(limits.maxRequestHeaders, maxHeadersCount, defaults.maxHeadersCount),
+  });
+}
+
+const defaults = new Server();
+
+function stricter(limit: number, set: number | null | undefined, byDefault: number | null | undefined): number {
+  return typeof set !== "number" || set <= 0 || set === byDefault ? limit : Math.min(limit, set);
+}
+
+function settingsFor(server: HttpSettings, limits: SafetyLimits): HttpSettings {
+  const { requestTimeout, maxHeaderSize = 0 } = server;
+  const { maxRequestLineLength, maxRequestHeaderLength, idleTimeout } = limits;
+  // Room for the longest line and two of the longest headers, so that each limit of ours speaks before node:http does.
+  const room = maxRequestLineLength + 2 * maxRequestHeaderLength;
+  return {
+    headersTimeout: 0,
+    // The program's own, for bodies; ours is not absolute.
+    ...(requestTimeout === defaults.requestTimeout ? { requestTimeout: 0 } : {}),
+    // node:http tells clients of it, and us of the end of each response.
+    keepAliveTimeout: idleTimeout === Infinity ? 0 : idleTimeout,
+    // Counted by us: node:http drops what is over its own count, and serves the rest.
+    maxHeadersCount: 0,
+    ...(maxHeaderSize === 0 && room !== Infinity ? { maxHeaderSize: room } : {}),
+    httpAllowHalfOpen: true,
+  };
+}
+
+function ownProperty(server: object, name: string): PropertyDescriptor | undefined {
+  return Object.getOwnPropertyDescriptor(server, name);
+}

@@ -1,0 +1,121 @@
+/**
+ * The speaker of a connection that has left HTTP: its silence, and what a WebSocket is asked and told.
+ */
+import { closeReasons } from "../../connection/close-reason.ts";
+import type { CloseReason } from "../../connection/close-reason.ts";
+import type { Connection } from "../../connection/connection.ts";
+import type { Speaker } from "../../connection/speaker.ts";
+import { closeFrame, ping } from "./frames.ts";
+
+/** A look that comes later than this was delayed by us, and the rest of the time counts against nobody; milliseconds. */
+const longestLook = 300;
+
+export class UpgradedSpeaker implements Speaker {
+  readonly #connection: Connection;
+  readonly #isWebSocket: boolean;
+  /** The bytes that have passed in either direction, and when we first saw that there were so many. */
+  #passed: number;
+  #passedAt: number;
+  /** The bytes received, and for how many milliseconds none has come, as it was looked at. */
+  #received: number;
+  #mute = 0;
+  #asked = false;
+  #lookedAt: number;
+  /** Whether the server drains, and the client has until its end to leave. */
+  #drains = false;
+  #told = false;
+
+  /** @param isWebSocket whether the client was told that this is a WebSocket from now on */
+  constructor(connection: Connection, isWebSocket: boolean) {
+    this.#connection = connection;
+    this.#isWebSocket = isWebSocket;
+    this.#passed = connection.bytesPassed;
+    this.#received = connection.bytesReceived;
+    this.#passedAt = this.#lookedAt = connection.manager.timers.clock.now();
+  }
+
+  look(): void {
+    const connection = this.#connection;
+    const now = connection.manager.timers.clock.now();
+    const passed = connection.bytesPassed;
+    if (passed !== this.#passed) {
+      this.#passed = passed;
+      this.#passedAt = now;
+    }
+    const elapsed = Math.min(now - this.#lookedAt, longestLook);
+    this.#lookedAt = now;
+    if (!this.#isWebSocket) return;
+    this.#askWhetherItLives(elapsed);
+    // Too old. There is no response to wait for, and the client knows how to come again.
+    if (this.#drains) this.#tell("drained");
+    else if (connection.endsSoon) connection.finish();
+  }
+
+  /** While the client owes us the taking of bytes it is not the silence that counts. */
+  extend(): number | undefined {
+    const connection = this.#connection;
+    if (connection.deadlineMoved) return undefined;
+    this.look();
+    const { timers, safetyLimits } = connection.manager;
+    if (connection.unsentBytes > 0) return safetyLimits.upgradedIdleTimeout;
+    const left = this.#passedAt + safetyLimits.upgradedIdleTimeout - timers.clock.now();
+    return left > 0 ? left : undefined;
+  }
+
+  lastWords(reason: CloseReason): void {
+    this.#tell(reason);
+  }
+
+  /** A WebSocket is told, and its client has until the grace period to leave; for what else there is, the program is told. */
+  drain(): void {
+    this.#connection.endSoon("drained");
+    this.drainSoon();
+    if (this.#isWebSocket) this.#tell("drained");
+  }
+
+  /** As `drain`, but the client is told at the next look: the answer to its request is being written. */
+  drainSoon(): void {
+    this.#drains = true;
+    // After the listeners of the program, whose answer to the client's goodbye is sent.
+    if (this.#isWebSocket) this.#connection.input.once("end", this.#left);
+  }
+
+  letGo(): void {
+    this.#connection.input.off("end", this.#left);
+  }
+
+  readonly #left = (): void => this.#connection.finish();
+
+  /** Between two turns of the loop the stream is at the border of two frames: libraries write each frame in one. */
+  #tell(reason: CloseReason): void {
+    const code = closeReasons[reason].websocketCode;
+    const { output } = this.#connection;
+    if (!this.#isWebSocket || this.#told || code === null || !output.writable) return;
+    this.#told = true;
+    output.write(closeFrame(code));
+  }
+
+  /** A client that sends nothing is asked once, and has as long again to answer. */
+  #askWhetherItLives(elapsed: number): void {
+    const connection = this.#connection;
+    const received = connection.bytesReceived;
+    const { pingInterval } = connection.manager.safetyLimits;
+    if (received !== this.#received) {
+      this.#received = received;
+      this.#mute = 0;
+      this.#asked = false;
+      return;
+    }
+    // One that does not even take what was sent is judged by that.
+    if (connection.unsentBytes > 0) return;
+    this.#mute += elapsed;
+    if (this.#mute < pingInterval) return;
+    if (this.#asked) {
+      connection.end("upgraded-timeout", "pingInterval");
+      return;
+    }
+    this.#mute = 0;
+    this.#asked = true;
+    if (connection.output.writable) connection.output.write(ping);
+  }
+}

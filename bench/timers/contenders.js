@@ -29,8 +29,9 @@ class Bare {
   constructor(owner, at, action, subject) {
     this.at = at;
     this.due = -1;
-    this.index = 0;
     this.manager = owner;
+    this.previous = null;
+    this.next = null;
     this.run = action;
     this.subject = subject;
   }

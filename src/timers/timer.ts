@@ -7,6 +7,7 @@ import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
 import { sharedClock } from "./shared-clock.ts";
 import { ended } from "./timing-wheel.ts";
+import type { WheelEntry } from "./timing-wheel.ts";
 import type { TimerManager } from "./timer-manager.ts";
 
 /** What a timer does when its deadline passes. It is handed the timer's subject, which saves a closure a timer. */
@@ -16,8 +17,8 @@ export type TimerAction<Subject> = (subject: Subject) => unknown;
  * Runs its action once, when its deadline has passed: never early, late by at most the manager's resolution and the
  * event loop's own delay. Made by `startTimer`.
  *
- * Firing and cancelling are final. Afterwards every verb does nothing and returns false. All verbs are O(1), and none
- * allocates, but that a move to an earlier deadline may grow an array of the wheel. A timer keeps no process alive.
+ * Firing and cancelling are final. Afterwards every verb does nothing and returns false. All verbs are O(1) and none
+ * allocates. A timer keeps no process alive.
  */
 export class Timer<Subject = undefined> {
   // In this order: what a reset touches lies in one cache line.
@@ -25,9 +26,11 @@ export class Timer<Subject = undefined> {
   at: number;
   /** @internal */
   due: number;
-  /** @internal */
-  index: number;
   readonly manager: TimerManager;
+  /** @internal */
+  previous: WheelEntry | null;
+  /** @internal */
+  next: WheelEntry | null;
   /** @internal */
   run: TimerAction<Subject>;
   /** @internal */
@@ -37,8 +40,9 @@ export class Timer<Subject = undefined> {
   constructor(manager: TimerManager, at: number, action: TimerAction<Subject>, subject: Subject) {
     this.at = at;
     this.due = ended;
-    this.index = 0;
     this.manager = manager;
+    this.previous = null;
+    this.next = null;
     this.run = action;
     this.subject = subject;
   }

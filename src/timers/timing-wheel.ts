@@ -10,10 +10,6 @@
  * A deadline that moves to later only changes a number: when the old slot comes up, the entry is filed again. A slot
  * therefore never comes up after the deadline of an entry in it, rounded up to a tick; that is the one invariant.
  *
- * A slot is an array, and each entry knows its index in it. One that leaves early leaves a gap for the next one to fill; a
- * gap holds the index of the gap before it. In a list of links the address of the next entry comes with a cache miss of
- * its own, and each neighbour of one that leaves is another; the misses of an array's entries overlap.
- *
  * The wheel knows no clock and runs no action. Its cost is counted in `work`.
  */
 
@@ -31,23 +27,22 @@ const farSlot = numberedSlots;
 const neverSlot = numberedSlots + 1;
 /** Already past when filed: due at the next advance, whatever the time. */
 const overdueSlot = numberedSlots + 2;
-const allSlots = numberedSlots + 3;
+/** The entries of the slot that is coming up. */
+const runningSlot = numberedSlots + 3;
+const allSlots = numberedSlots + 4;
 const noSlot = -1;
-const noGap = -1;
-/** A slot longer than this gives its memory back when it has come up. */
-const keptLength = 64;
 
 /** The value of `WheelEntry.due` for an entry in no slot: not added yet, or fired or cancelled, for good. */
 export const ended = -1;
 
-/** Something with a deadline, which the wheel files in a slot. It belongs to whoever made it; the wheel writes the rest. */
+/** Something with a deadline, which the wheel links into a slot. It belongs to whoever made it; the wheel writes the rest. */
 export interface WheelEntry {
   /** The deadline, in the clock's milliseconds. */
   at: number;
   /** The tick at which its slot comes up, which tells the slot, too; `~slot` in a slot without a number; or `ended`. */
   due: number;
-  /** Where it is in its slot. */
-  index: number;
+  previous: WheelEntry | null;
+  next: WheelEntry | null;
 }
 
 /** What the wheel did since it was made: entries filed, taken out or looked at, and slots that came up. */
@@ -61,12 +56,6 @@ function lowestBit(word: number): number {
   return 31 - Math.clz32(word & -word);
 }
 
-/** Entries and gaps. */
-type Slot = (WheelEntry | number)[];
-
-/** Stands for a slot that never held an entry, which most slots of a quiet manager never do. */
-const unused: Slot = [];
-
 export class TimingWheel {
   /** Milliseconds a tick. */
   readonly resolution: number;
@@ -77,16 +66,7 @@ export class TimingWheel {
   #cursor = 0;
   /** The entries that wait. */
   #size = 0;
-  readonly #slots: Slot[] = Array.from({ length: allSlots }, () => unused);
-  /** How many entries wait in each slot. */
-  readonly #waiting: Int32Array = new Int32Array(allSlots);
-  /** How long each slot is: entries and gaps. Its array may be longer, and holds no entry there. */
-  readonly #length: Int32Array = new Int32Array(allSlots);
-  /** The index of the gap in each slot that was made last, or `noGap`. */
-  readonly #gap: Int32Array = new Int32Array(allSlots).fill(noGap);
-  /** The slot that is coming up, where nobody fills the gaps, and how much of it is still to run: 0 at other times. */
-  #running: Slot = [];
-  #runningLength = 0;
+  readonly #first: (WheelEntry | null)[] = Array.from({ length: allSlots }, () => null);
   /** One bit a numbered slot in use, and one bit a word that is not 0, so that empty slots are never walked. */
   readonly #occupied: Int32Array = new Int32Array(numberedSlots / 32);
   #occupiedWords = 0;
@@ -102,15 +82,17 @@ export class TimingWheel {
 
   /** Files a new entry. */
   add(entry: WheelEntry, now: number): void {
-    if (this.#occupiedWords === 0 && this.#waiting[farSlot] === 0) this.#moveCursor(this.#tickAt(now));
+    if (this.#occupiedWords === 0 && this.#first[farSlot] === null) this.#moveCursor(this.#tickAt(now));
     this.#size++;
     this.#file(entry, now);
   }
 
-  /** Takes an entry out for good. */
+  /** Takes an entry out for good, and forgets its neighbours: a timer that someone keeps must keep no other alive. */
   remove(entry: WheelEntry): void {
-    this.#takeOut(entry);
+    this.#unlink(entry);
     entry.due = ended;
+    entry.previous = null;
+    entry.next = null;
     this.#size--;
   }
 
@@ -124,7 +106,7 @@ export class TimingWheel {
 
   /** Moves a waiting entry's deadline where it does not stay filed. O(1). */
   move(entry: WheelEntry, at: number, now: number): void {
-    this.#takeOut(entry);
+    this.#unlink(entry);
     entry.at = at;
     this.#file(entry, now);
   }
@@ -136,7 +118,7 @@ export class TimingWheel {
 
   /** When the wheel next needs to advance: the time at which a slot in use comes up, or Infinity; -Infinity for at once. */
   nextTime(): number {
-    if (this.#waiting[overdueSlot] !== 0) return -Infinity;
+    if (this.#first[overdueSlot] !== null) return -Infinity;
     const slot = this.#nextSlot();
     return slot === noSlot ? Infinity : this.#timeOf(this.#tickOf(slot));
   }
@@ -158,8 +140,8 @@ export class TimingWheel {
 
   /** Takes every entry out. */
   clear(): void {
-    for (const entries of [this.#running, ...this.#slots]) {
-      for (const entry of entries) if (typeof entry !== "number") this.remove(entry);
+    for (let slot = 0; slot < allSlots; slot++) {
+      for (let entry = this.#first[slot] ?? null; entry !== null; entry = this.#first[slot] ?? null) this.remove(entry);
     }
   }
 
@@ -169,30 +151,22 @@ export class TimingWheel {
    */
   #comeUp(slot: number, now: number, due: (entry: WheelEntry) => number | undefined): void {
     this.work.slots++;
-    if (this.#waiting[slot] === 0) return;
-    const running = this.#slots[slot] as Slot;
-    const length = this.#length[slot] as number;
-    this.#slots[slot] = this.#running;
-    this.#running = running;
-    this.#runningLength = length;
-    this.#empty(slot);
-    while (this.#runningLength > 0) {
-      const entry = running[--this.#runningLength] as WheelEntry | number;
-      if (typeof entry === "number") continue;
-      running[this.#runningLength] = noGap;
-      this.work.entries++;
+    const first = this.#first[slot] ?? null;
+    this.#first[slot] = null;
+    this.#mark(slot, false);
+    this.#first[runningSlot] = first;
+    for (let entry = first; entry !== null; entry = this.#first[runningSlot] ?? null) {
       if (entry.at > now) {
+        this.#unlink(entry);
         this.#file(entry, now);
         continue;
       }
-      entry.due = ended;
-      this.#size--;
+      this.remove(entry);
       const again = due(entry);
       if (again === undefined) continue;
       entry.at = again;
       this.add(entry, now);
     }
-    if (length > keptLength) this.#running = [];
   }
 
   #timeOf(tick: number): number {
@@ -220,11 +194,11 @@ export class TimingWheel {
     if (at > now && tick < ticksPerTurn) {
       const shift = this.#shiftOf(tick | 0);
       entry.due = (tick >> shift) << shift;
-      this.#put(entry, this.#slotOf(tick | 0, shift));
+      this.#link(entry, this.#slotOf(tick | 0, shift));
     } else {
       const slot = at <= now ? overdueSlot : at === Infinity ? neverSlot : farSlot;
       entry.due = ~slot;
-      this.#put(entry, slot);
+      this.#link(entry, slot);
     }
   }
 
@@ -250,53 +224,33 @@ export class TimingWheel {
 
   /** The slot in use that comes up first, or `noSlot`. Lower levels come up before higher ones. */
   #nextSlot(): number {
-    if (this.#occupiedWords === 0) return this.#waiting[farSlot] === 0 ? noSlot : farSlot;
+    if (this.#occupiedWords === 0) return this.#first[farSlot] === null ? noSlot : farSlot;
     const word = lowestBit(this.#occupiedWords);
     return word * 32 + lowestBit(this.#occupied[word] ?? 0);
   }
 
-  #put(entry: WheelEntry, slot: number): void {
-    let entries = this.#slots[slot] as Slot;
-    if (entries === unused) this.#slots[slot] = entries = [];
-    const gap = this.#gap[slot] as number;
-    if (gap === noGap) {
-      const index = this.#length[slot] as number;
-      this.#length[slot] = index + 1;
-      entry.index = index;
-      entries[index] = entry;
-    } else {
-      this.#gap[slot] = entries[gap] as number;
-      entry.index = gap;
-      entries[gap] = entry;
-    }
-    const waiting = (this.#waiting[slot] as number) + 1;
-    this.#waiting[slot] = waiting;
-    if (waiting === 1) this.#mark(slot, true);
+  #link(entry: WheelEntry, slot: number): void {
+    const second = this.#first[slot] ?? null;
+    entry.previous = null;
+    entry.next = second;
+    this.#first[slot] = entry;
+    if (second === null) this.#mark(slot, true);
+    else second.previous = entry;
   }
 
-  #takeOut(entry: WheelEntry): void {
+  #unlink(entry: WheelEntry): void {
     this.work.entries++;
-    const { due, index } = entry;
-    // What is set apart to run keeps its old tick, since writing each entry once more would cost a cache miss each.
-    if (index < this.#runningLength && this.#running[index] === entry) {
-      this.#running[index] = noGap;
+    const { due, previous, next } = entry;
+    if (next !== null) next.previous = previous;
+    if (previous !== null) {
+      previous.next = next;
       return;
     }
-    const slot = due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
-    const entries = this.#slots[slot] as Slot;
-    entries[index] = this.#gap[slot] as number;
-    this.#gap[slot] = index;
-    const waiting = (this.#waiting[slot] as number) - 1;
-    if (waiting > 0) this.#waiting[slot] = waiting;
-    else this.#empty(slot);
-  }
-
-  /** Nothing is in the slot any more. */
-  #empty(slot: number): void {
-    this.#waiting[slot] = 0;
-    this.#length[slot] = 0;
-    this.#gap[slot] = noGap;
-    this.#mark(slot, false);
+    // What is set apart to run keeps its old tick, since writing each entry once more would cost a cache miss each.
+    const running = this.#first[runningSlot] === entry;
+    const slot = running ? runningSlot : due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
+    this.#first[slot] = next;
+    if (next === null) this.#mark(slot, false);
   }
 
   /** Notes whether a numbered slot is in use. */

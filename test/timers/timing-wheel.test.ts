@@ -5,7 +5,7 @@ import { TimingWheel, ended } from "../../src/timers/timing-wheel.ts";
 import type { WheelEntry } from "../../src/timers/timing-wheel.ts";
 
 function entryAt(at: number): WheelEntry {
-  return { at, due: ended, index: 0 };
+  return { at, due: ended, previous: null, next: null };
 }
 
 /** The largest number below `x`. */

@@ -1,7 +1,7 @@
 /**
  * One clock reading for many resets: a reading costs more than all the rest of a reset.
  *
- * A program that resets one timer a callback gets a reading each. When eight resets come within two microseconds of each
+ * A program that resets one timer a callback gets a reading each. When 32 resets come within two microseconds of each
  * other, a burst begins: further ones share a reading until 64 have, or until the program returns to the loop. What is
  * given out meanwhile lies `ahead` of the reading, so that no deadline is early while less than that has passed.
  *
@@ -15,7 +15,7 @@ import type { Clock } from "../core/clock.ts";
 /** Milliseconds. Half of it is for rounding. */
 const ahead = 0.1;
 const quick = 0.002;
-const quickOnesBefore = 8;
+const quickOnesBefore = 32;
 const mostAReading = 64;
 
 interface Deadline {

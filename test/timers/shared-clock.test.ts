@@ -21,7 +21,7 @@ function burst() {
     shared.wrote(deadline, deadline.at);
     return deadline;
   };
-  for (let i = 0; i < 9; i++) reset(0);
+  for (let i = 0; i < 33; i++) reset(0);
   return { clock, shared, reset, readings: () => readings };
 }
 

@@ -1,15 +1,16 @@
 // Timers: Portreeve's beside Node's, undici's and timer-wheel's.
 //
-// Method. Every contender runs in a process of its own, one after the other, five times round (three with --quick); figures
-// are medians over the rounds, and ratios are taken within a round first. Contenders that no goal is about take part in
-// fewer rounds of their own. An operation is timed over whole passes of a population of 1 000 to 1 000 000 timers, in
-// another random order each time, because a server hears from its clients in random order, and from 100 000 timers on the
-// cache misses cost more than the work. "floor" is a clock read and a field write on records like ours. "portreeve again"
-// is the same code a second time: how far it is from "portreeve" (A/A) is what differences mean nothing.
+// Method. Every contender runs in a process of its own, one after the other, up to three times round while a population's
+// share of the time lasts; figures are medians over the rounds, and ratios are taken within a round first. Contenders that no
+// goal is about take part in rounds of their own, and not at a million. An operation is timed over whole passes of a
+// population of 1 000 to 1 000 000 timers, in another random order each time, because a server hears from its clients in
+// random order, and from 100 000 timers on the cache misses cost more than the work. "floor" is a clock read and a field
+// write on records like ours. "portreeve again" is the same code a second time: how far it is from "portreeve" (A/A) is what
+// differences mean nothing.
 //
 // All delays are one minute, the best case of setTimeout, which keeps a list per delay; only the timers that expire have
-// 200 delays at random, and once more a single one. The contenders of the CPU row run side by side, because each is idle
-// nearly all the time. The full run takes about six minutes, --quick about one.
+// 200 delays at random, and once more a single one. The contenders of the CPU row run side by side for a minute, because each
+// is idle nearly all the time. The full run takes up to seven minutes, --quick one.
 import { fileURLToPath } from "node:url";
 import { Report, flags } from "./lib/report.js";
 import { interleave, measure, middle, ratio } from "./lib/rounds.js";
@@ -17,22 +18,26 @@ import { interleave, measure, middle, ratio } from "./lib/rounds.js";
 const { json, quick } = flags();
 const report = new Report("timers", { json });
 const script = (name) => fileURLToPath(new URL(`timers/${name}.js`, import.meta.url));
-const rounds = quick ? 3 : 5;
+const rounds = quick ? 1 : 3;
 const ours = "portreeve";
 const again = "portreeve again";
 const names = ["floor", ours, again, "setTimeout"];
 const rivals = ["undici", "timer-wheel"];
 
-const sizes = quick ? [1e3, 1e4, 1e5] : [1e3, 1e4, 1e5, 1e6];
+/** For the rounds of one population. */
+const seconds = 45;
+const sizes = quick ? [1e3, 1e5] : [1e3, 1e4, 1e5, 1e6];
 const bySize = [];
 for (const size of sizes) {
   const operations = (name) => measure(script("operations"), [name, size]);
-  const results = new Map([
-    ...(await interleave(names, rounds, operations)),
-    ...(await interleave(rivals, quick || size === 1e6 ? 1 : 3, operations)),
-  ]);
+  const results = await interleave(names, rounds, operations, seconds);
+  if (size <= (quick ? 1e3 : 1e5)) {
+    for (const [name, runs] of await interleave(rivals, rounds, operations, seconds / 3)) results.set(name, runs);
+  }
   // The same in every process, so once is enough.
-  for (const [name, runs] of results) Object.assign(runs[0], await measure(script("memory"), [name, size]));
+  for (const [name, runs] of results) {
+    if (name !== again) Object.assign(runs[0], await measure(script("memory"), [name, size]));
+  }
   bySize.push(results);
 }
 
@@ -43,7 +48,9 @@ function compare(operation, unit, goals, { judged = () => true } = {}) {
     sizes.map((size, i) => ({ figure: `${what}, ${size} timers`, value: value(bySize[i]), judge: judged(size) }));
   const pick = (result) => result[operation] ?? Number.NaN;
   for (const name of bySize[0].keys()) {
-    const values = figures(`${operation}: ${name}`, (results) => middle(results, name, pick));
+    const values = figures(`${operation}: ${name}`, (results) =>
+      results.has(name) ? middle(results, name, pick) : Number.NaN,
+    );
     if (!Number.isNaN(values[0].value)) report.row(name, values, unit);
     if (name !== "setTimeout" || operation !== "reset") continue;
     const refreshes = figures("reset: timeout.refresh()", (results) => middle(results, name, (r) => r.refresh));
@@ -76,20 +83,17 @@ compare("increment", "ns", [{ name: "clear + set", rival: "setTimeout", goal: 0.
 compare("cancel", "ns", [{ name: "clearTimeout", rival: "setTimeout", goal: 0.5 }], { judged: (size) => size <= 1e5 });
 compare("expiry", "ns", [{ name: "setTimeout", rival: "setTimeout", goal: 0.5 }], { judged: (size) => size === 1e5 });
 compare("expiry, one delay", "ns", [{ name: "setTimeout", rival: "setTimeout" }]);
-// The wheel itself takes 10 KiB, which shows where few timers share it.
+// The wheel itself takes 5 KiB, which shows where few timers share it.
 report.table("heap (bytes a timer)", sizes);
 for (const name of [...names, ...rivals].filter((name) => name !== again)) {
   const bytes = sizes.map((size, i) => ({
     figure: `bytes a timer: ${name}, ${size} timers`,
-    value: bySize[i].get(name)[0].bytes,
-    judge: size >= 1e5,
+    value: bySize[i].get(name)?.[0].bytes ?? Number.NaN,
   }));
   report.row(name, bytes, "bytes", name === ours ? 104 : undefined);
 }
 
-const punctual = await interleave([ours, "setTimeout"], quick ? 1 : rounds, (name) =>
-  measure(script("punctuality"), [name]),
-);
+const punctual = await interleave([ours, "setTimeout"], rounds, (name) => measure(script("punctuality"), [name]));
 report.table("100 000 timers on a free loop (ms)", [ours, "setTimeout"]);
 const lateness = (what, pick) =>
   [ours, "setTimeout"].map((name) => ({
@@ -110,21 +114,18 @@ report.row(
   20,
 );
 
-const seconds = quick ? 3 : 12;
+const liveSeconds = quick ? 12 : 60;
 const live = ["driver", ours, again, "setTimeout", "refresh", ...rivals];
-const cpus = new Map();
-const sideBySide = live.map(async (name) => {
-  const results = await interleave([name], quick ? 1 : rounds, () => measure(script("live"), [name, seconds]));
-  cpus.set(name, results.get(name));
-});
-await Promise.all(sideBySide);
+const cpus = new Map(
+  await Promise.all(live.map(async (name) => [name, [await measure(script("live"), [name, liveSeconds])]])),
+);
 const drivers = cpus.get("driver").map(({ cpu }) => cpu);
 for (const name of live.slice(1)) {
   cpus.get(name).forEach((result, round) => {
     result.above = result.cpu - drivers[round];
   });
 }
-report.table(`100 000 live timers, ${drivers.length} x ${seconds} s`, ["CPU ms/s"]);
+report.table(`100 000 live timers, ${liveSeconds} s`, ["CPU ms/s"]);
 report.row("the driver alone", [{ figure: "CPU: driver", value: middle(cpus, "driver", ({ cpu }) => cpu) }], "ms/s");
 for (const name of live.slice(1)) {
   report.row(

@@ -28,12 +28,12 @@ function cancelAll() {
 
 /**
  * Nanoseconds an operation: the median pass over the population, each in another random order (in the same order twice,
- * the neighbours in a linked list would be those in the cache). The first half of the passes warms up, or of three the
+ * the neighbours in a linked list would be those in the cache). The first half of the passes warms up, or of two the
  * first: a pass over a million timers is long enough to be compiled in it.
  */
 function time(operate, prepare) {
   const results = [];
-  const passes = size < 1e6 ? Math.max(6, 400_000 / size) : 3;
+  const passes = size >= 1e6 ? 2 : size >= 1e5 ? 4 : Math.max(6, 400_000 / size);
   for (let i = 0; i < passes; i++) {
     prepare?.();
     shuffle(order, random);
@@ -104,8 +104,8 @@ if (cancel !== undefined) {
   clearPopulation();
   // On the loop from here on: something must keep the process alive where timers do not.
   setInterval(action, minute);
-  result["expiry, one delay"] = await expiry(() => 20, 20, size < 1e6 ? 12 : 2);
-  result.expiry = await expiry(() => 1 + Math.floor(random() * window), window, size < 1e6 ? 4 : 2);
+  result["expiry, one delay"] = await expiry(() => 20, 20, size < 1e5 ? 12 : size < 1e6 ? 6 : 1);
+  result.expiry = await expiry(() => 1 + Math.floor(random() * window), window, size < 1e6 ? 4 : 1);
 }
 console.log(JSON.stringify(result));
 process.exit();

@@ -89,13 +89,10 @@ export class TimingWheel {
     this.#file(entry, now);
   }
 
-  /** Takes an entry out for good, and forgets its neighbours: a timer that someone keeps must keep no other alive. */
+  /** Takes an entry out for good. */
   remove(entry: WheelEntry): void {
     this.#unlink(entry);
-    entry.due = ended;
-    entry.previous = null;
-    entry.next = null;
-    this.#size--;
+    this.#end(entry);
   }
 
   /**
@@ -150,38 +147,38 @@ export class TimingWheel {
   /**
    * A slot comes up: due entries leave, the others are filed where they now belong. The entries are set apart first,
    * because `due` runs user code, which may move any of them and file others into the same slot.
-   *
    * They are taken from both ends in turn: where each is a cache miss away, the two chains are waited for at once.
    */
   #comeUp(slot: number, now: number, due: (entry: WheelEntry) => number | undefined): void {
     this.work.slots++;
     const slots = this.#first;
     let first = slots[slot] ?? null;
-    if (first === null) return;
     slots[slot] = null;
     this.#mark(slot, false);
     slots[runningSlot] = first;
-    let fromEnd = false;
-    while (first !== null) {
+    for (let fromEnd = false; first !== null; first = slots[runningSlot] ?? null) {
       const entry: WheelEntry = fromEnd ? (first.previous as WheelEntry) : first;
       fromEnd = !fromEnd;
       this.work.entries++;
       this.#detach(first, entry, runningSlot);
       if (entry.at > now) {
         this.#file(entry, now);
-      } else {
-        entry.due = ended;
-        entry.previous = null;
-        entry.next = null;
-        this.#size--;
-        const again = due(entry);
-        if (again !== undefined) {
-          entry.at = again;
-          this.add(entry, now);
-        }
+        continue;
       }
-      first = slots[runningSlot] ?? null;
+      this.#end(entry);
+      const again = due(entry);
+      if (again === undefined) continue;
+      entry.at = again;
+      this.add(entry, now);
     }
+  }
+
+  /** The entry, which has left its slot, forgets its neighbours: a timer that someone keeps must keep no other alive. */
+  #end(entry: WheelEntry): void {
+    entry.due = ended;
+    entry.previous = null;
+    entry.next = null;
+    this.#size--;
   }
 
   #timeOf(tick: number): number {
@@ -251,13 +248,9 @@ export class TimingWheel {
     const second = slots[slot] ?? null;
     entry.next = second;
     slots[slot] = entry;
-    if (second === null) {
-      entry.previous = entry;
-      this.#mark(slot, true);
-    } else {
-      entry.previous = second.previous;
-      second.previous = entry;
-    }
+    entry.previous = second === null ? entry : second.previous;
+    if (second === null) this.#mark(slot, true);
+    else second.previous = entry;
   }
 
   #unlink(entry: WheelEntry): void {
@@ -269,10 +262,9 @@ export class TimingWheel {
       next.previous = previous;
       return;
     }
-    // The first or the last. What is set apart to run keeps its old tick, since writing each entry once more would cost a
-    // cache miss each.
-    const first = this.#first[runningSlot] ?? null;
-    const running = first !== null && (first === entry || first.previous === entry);
+    // What is set apart to run keeps its old tick: writing each entry once more would cost a cache miss each.
+    const first = this.#first[runningSlot];
+    const running = first === entry || first?.previous === entry;
     const slot = running ? runningSlot : due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
     this.#detach(this.#first[slot] as WheelEntry, entry, slot);
     if (this.#first[slot] === null) this.#mark(slot, false);

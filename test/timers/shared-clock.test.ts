@@ -44,6 +44,22 @@ test("resets that do not come in quick succession get a reading each", () => {
   assert.ok(readings() < 100);
 });
 
+test("a program that resets ten timers a callback gets a reading for each, however quick they come", () => {
+  const clock = new ManualClock();
+  let readings = 0;
+  const shared = new SharedClock({
+    now() {
+      readings++;
+      return clock.now();
+    },
+  });
+  for (let callback = 0; callback < 100; callback++) {
+    clock.advance(1);
+    for (let i = 0; i < 10; i++) assert.equal(shared.now(), clock.now());
+  }
+  assert.equal(readings, 1000);
+});
+
 test("a burst ends when the program gives way, and then each reset gets a reading again", async () => {
   const { clock, shared, reset } = burst();
   const deadline = reset(50);

@@ -7,6 +7,7 @@
  */
 import type { ServerHttp2Stream } from "node:http2";
 import { streamBytesWritten } from "../../core/node-internals.ts";
+import { overfullGrace } from "../../connection/budget.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import { RateMeter } from "../../limits/rate.ts";
 import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
@@ -14,8 +15,6 @@ import { silentTypes } from "../heads.ts";
 
 /** Looks come at least this often; a longer time between two was a pause of ours, in milliseconds. */
 const longestLook = 500;
-/** How long more than `maxBufferedBytes` may wait without any progress, in milliseconds. */
-const overfullGrace = 5000;
 /** Bytes that a session sends besides the streams. */
 const frames = 16_384;
 

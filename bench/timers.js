@@ -1,11 +1,16 @@
 // Timers: Portreeve's beside Node's, undici's and timer-wheel's.
 //
-// Method. Every contender runs in a process of its own, one after the other, at least five times round; figures are
-// medians over the rounds, and ratios are taken within a round first. An operation is timed over whole passes of a
+// Method. Every contender runs in a process of its own, one after the other, up to three times round while a population's
+// share of the time lasts; figures are medians over the rounds, and ratios are taken within a round first. Contenders that no
+// goal is about take part in rounds of their own, and not at a million. An operation is timed over whole passes of a
 // population of 1 000 to 1 000 000 timers, in another random order each time, because a server hears from its clients in
 // random order, and from 100 000 timers on the cache misses cost more than the work. "floor" is a clock read and a field
-// write on records like ours. "portreeve again" is the same code a second time: how far it is from "portreeve" (A/A) is
-// what differences mean nothing. All delays are one minute, the best case of setTimeout, which keeps a list per delay.
+// write on records like ours. "portreeve again" is the same code a second time: how far it is from "portreeve" (A/A) is what
+// differences mean nothing.
+//
+// All delays are one minute, the best case of setTimeout, which keeps a list per delay; only the timers that expire have
+// 200 delays at random, and once more a single one. The contenders of the CPU row run side by side for a minute, because each
+// is idle nearly all the time. The full run takes up to seven minutes, --quick one.
 import { fileURLToPath } from "node:url";
 import { Report, flags } from "./lib/report.js";
 import { interleave, measure, middle, ratio } from "./lib/rounds.js";
@@ -13,19 +18,27 @@ import { interleave, measure, middle, ratio } from "./lib/rounds.js";
 const { json, quick } = flags();
 const report = new Report("timers", { json });
 const script = (name) => fileURLToPath(new URL(`timers/${name}.js`, import.meta.url));
-const rounds = 5;
+const rounds = quick ? 1 : 3;
 const ours = "portreeve";
 const again = "portreeve again";
+const names = ["floor", ours, again, "setTimeout"];
+const rivals = ["undici", "timer-wheel"];
 
-const sizes = quick ? [1e3, 1e4, 1e5] : [1e3, 1e4, 1e5, 1e6];
+/** For the rounds of one population. */
+const seconds = 45;
+const sizes = quick ? [1e3, 1e5] : [1e3, 1e4, 1e5, 1e6];
 const bySize = [];
 for (const size of sizes) {
-  const names = ["floor", ours, again, "setTimeout", "undici", "timer-wheel"];
-  const run = async (name) => ({
-    ...(await measure(script("operations"), [name, size])),
-    ...(await measure(script("memory"), [name, size])),
-  });
-  bySize.push(await interleave(names, rounds, run));
+  const operations = (name) => measure(script("operations"), [name, size]);
+  const results = await interleave(names, rounds, operations, seconds);
+  if (size <= (quick ? 1e3 : 1e5)) {
+    for (const [name, runs] of await interleave(rivals, rounds, operations, seconds / 3)) results.set(name, runs);
+  }
+  // The same in every process, so once is enough.
+  for (const [name, runs] of results) {
+    if (name !== again) Object.assign(runs[0], await measure(script("memory"), [name, size]));
+  }
+  bySize.push(results);
 }
 
 /** A table of one operation: a row a contender, then the ratios that have a goal. */
@@ -35,7 +48,9 @@ function compare(operation, unit, goals, { judged = () => true } = {}) {
     sizes.map((size, i) => ({ figure: `${what}, ${size} timers`, value: value(bySize[i]), judge: judged(size) }));
   const pick = (result) => result[operation] ?? Number.NaN;
   for (const name of bySize[0].keys()) {
-    const values = figures(`${operation}: ${name}`, (results) => middle(results, name, pick));
+    const values = figures(`${operation}: ${name}`, (results) =>
+      results.has(name) ? middle(results, name, pick) : Number.NaN,
+    );
     if (!Number.isNaN(values[0].value)) report.row(name, values, unit);
     if (name !== "setTimeout" || operation !== "reset") continue;
     const refreshes = figures("reset: timeout.refresh()", (results) => middle(results, name, (r) => r.refresh));
@@ -67,18 +82,16 @@ compare("reset", "ns", [
 compare("increment", "ns", [{ name: "clear + set", rival: "setTimeout", goal: 0.15 }]);
 compare("cancel", "ns", [{ name: "clearTimeout", rival: "setTimeout", goal: 0.5 }], { judged: (size) => size <= 1e5 });
 compare("expiry", "ns", [{ name: "setTimeout", rival: "setTimeout", goal: 0.5 }], { judged: (size) => size === 1e5 });
-// The wheel itself takes 10 KiB, which shows where few timers share it.
-compare("bytes", "bytes", [{ name: "setTimeout", rival: "setTimeout" }]);
-report.row(
-  ours,
-  sizes.map((size, i) => ({
-    figure: `bytes a timer, ${size} timers`,
-    value: middle(bySize[i], ours, (result) => result.bytes),
-    judge: size >= 1e5,
-  })),
-  "bytes",
-  104,
-);
+compare("expiry, one delay", "ns", [{ name: "setTimeout", rival: "setTimeout" }]);
+// The wheel itself takes 5 KiB, which shows where few timers share it.
+report.table("heap (bytes a timer)", sizes);
+for (const name of [...names, ...rivals].filter((name) => name !== again)) {
+  const bytes = sizes.map((size, i) => ({
+    figure: `bytes a timer: ${name}, ${size} timers`,
+    value: bySize[i].get(name)?.[0].bytes ?? Number.NaN,
+  }));
+  report.row(name, bytes, "bytes", name === ours ? 104 : undefined);
+}
 
 const punctual = await interleave([ours, "setTimeout"], rounds, (name) => measure(script("punctuality"), [name]));
 report.table("100 000 timers on a free loop (ms)", [ours, "setTimeout"]);
@@ -101,17 +114,18 @@ report.row(
   20,
 );
 
-const seconds = quick ? 2 : 12;
-const rivals = quick ? ["setTimeout"] : ["setTimeout", "refresh", "undici", "timer-wheel"];
-const live = ["driver", ours, again, ...rivals];
-const cpus = await interleave(live, rounds, (name) => measure(script("live"), [name, seconds]));
+const liveSeconds = quick ? 12 : 60;
+const live = ["driver", ours, again, "setTimeout", "refresh", ...rivals];
+const cpus = new Map(
+  await Promise.all(live.map(async (name) => [name, [await measure(script("live"), [name, liveSeconds])]])),
+);
 const drivers = cpus.get("driver").map(({ cpu }) => cpu);
 for (const name of live.slice(1)) {
   cpus.get(name).forEach((result, round) => {
     result.above = result.cpu - drivers[round];
   });
 }
-report.table(`100 000 live timers, ${rounds} x ${seconds} s`, ["CPU ms/s"]);
+report.table(`100 000 live timers, ${liveSeconds} s`, ["CPU ms/s"]);
 report.row("the driver alone", [{ figure: "CPU: driver", value: middle(cpus, "driver", ({ cpu }) => cpu) }], "ms/s");
 for (const name of live.slice(1)) {
   report.row(

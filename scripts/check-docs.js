@@ -1,5 +1,6 @@
 // Checks the documents: `node scripts/check-docs.js [folder]`, by default the project. The packages must be built.
 //  1. Every ```ts and ```js example is compiled (strict) and run as it stands; it must end by itself, with exit code 0.
+//     (The programs of docs/migrating, "js before" and "js after", wait for a signal: ci/frameworks runs those.)
 //  2. Every ```ts example in a doc comment of the sources is compiled.
 //  3. Every relative link leads to a file, and so does every docs/*.md that the sources name.
 import { spawn, spawnSync } from "node:child_process";

@@ -52,6 +52,7 @@ const checks = {
   types: onTarballs(["."], "attw", "--profile", "esm-only", "--no-emoji", "--format", "ascii"),
   docs: script("check-docs.js"),
   tables: script("check-tables.js"),
+  schema: script("make-schema.js", "--check"),
   racket: script("check-racket-doc.js"),
 };
 

@@ -22,9 +22,8 @@ export {
   newConnection,
   resetConnectionTimeout,
 } from "./connection/racket-entries.ts";
-export { isConnection } from "./connection/connection.ts";
 export { isConnectionManager, startConnectionManager } from "./connection/connection-manager.ts";
-export { connectionOf } from "./connection/lookup.ts";
+export { connectionOf, isConnection } from "./connection/lookup.ts";
 
 export { custodianOf, requestOf } from "./connection/managed-request.ts";
 

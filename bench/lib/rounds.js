@@ -1,6 +1,7 @@
 // Interleaved runs: every contender once, each in a process of its own, then every contender again. A machine that is
 // slow for a while is slow for all of them, and a ratio is taken within a round before the median over the rounds.
 import { spawn } from "node:child_process";
+import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { text } from "node:stream/consumers";
 import { median } from "./statistics.js";
@@ -19,10 +20,16 @@ export async function measure(script, args) {
   return JSON.parse(printed);
 }
 
-/** The results of each contender, by its name, one a round. */
-export async function interleave(contenders, rounds, run) {
+/**
+ * The results of each contender, by its name, one a round. After the first round, another begins only if all rounds will
+ * have taken no longer than `seconds`.
+ */
+export async function interleave(contenders, rounds, run, seconds = Infinity) {
   const results = new Map(contenders.map((name) => [name, []]));
+  const begun = performance.now();
   for (let round = 0; round < rounds; round++) {
+    const elapsed = performance.now() - begun;
+    if (round > 0 && (elapsed / round) * (round + 1) > seconds * 1000) break;
     for (const name of contenders) results.get(name).push(await run(name, round));
   }
   return results;

@@ -5,6 +5,7 @@
 import { makeSafetyLimits, safetyLimitNames } from "portreeve";
 import type { SafetyLimitName } from "portreeve";
 import * as v from "valibot";
+import { defaultOf } from "./limits.ts";
 
 const amount = (what: string) => v.union([v.pipe(v.number(), v.minValue(0, what)), v.string()], what);
 const time = amount('milliseconds, or a text such as "30s"');
@@ -28,10 +29,12 @@ function limitSchema(name: SafetyLimitName) {
       );
 }
 
-const limits = Object.fromEntries(safetyLimitNames.map((name) => [name, v.optional(limitSchema(name))]));
-
 const described = <S extends v.GenericSchema>(schema: S, description: string) =>
   v.optional(v.pipe(schema, v.description(description)));
+
+const limits = Object.fromEntries(
+  safetyLimitNames.map((name) => [name, described(limitSchema(name), `By default ${defaultOf(name)}.`)]),
+);
 
 export const configSchema = v.strictObject(
   {

@@ -1,7 +1,7 @@
 /**
  * `portreeve.config.json`: found in the working folder or above it, or named by `--config`.
  */
-import { relative } from "node:path";
+import { extname, relative } from "node:path";
 import { lilconfig } from "lilconfig";
 import type { LilconfigResult } from "lilconfig";
 import { getDotPath, safeParse } from "valibot";
@@ -9,7 +9,7 @@ import { configSchema } from "./config-schema.ts";
 import type { Config } from "./config-schema.ts";
 import { UsageError } from "./errors.ts";
 
-export const configName = "portreeve.config.json";
+const configName = "portreeve.config.json";
 
 export interface ConfigFile {
   /** As the user would write it. */
@@ -29,7 +29,7 @@ export async function readConfig(named: string | undefined): Promise<ConfigFile 
     // A key that is not known is expected to be none.
     throw fault(path, getDotPath(issue), issue.expected === "never" ? "no such key" : issue.message, issue.received);
   }
-  for (const [key, value] of [[null, config] as const, ["limits", output.limits] as const]) {
+  for (const [key, value] of [[null, config] as const, ["limits", (config as Config).limits] as const]) {
     // To valibot a list is an object, too.
     if (Array.isArray(value)) throw fault(path, key, "an object", "Array");
   }
@@ -40,10 +40,9 @@ function fault(path: string, key: string | null, expected: string, received: str
   return new UsageError(`${path}: ${key === null ? "" : `${key}: `}expected ${expected}, got ${received}`);
 }
 
-/** Any file may be named, whatever its ending. */
-const loaders = { ".json": parse, noExt: parse };
-
 async function load(named: string | undefined): Promise<LilconfigResult> {
+  // Any file may be named, whatever its ending: it is read as JSON, and never run.
+  const loaders = { ".json": parse, [extname(named ?? "") || "noExt"]: parse };
   const search = lilconfig("portreeve", { searchPlaces: [configName], loaders, ignoreEmptySearchPlaces: false });
   try {
     return await (named === undefined ? search.search() : search.load(named));

@@ -81,5 +81,5 @@ function fromFile(file: ConfigFile | null): Map<string, Setting> {
 
 function asText(value: unknown): string {
   if (Array.isArray(value)) return value.join(",");
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

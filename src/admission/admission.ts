@@ -88,6 +88,18 @@ export class Admission implements PermitIssuer {
     return waiters.length;
   }
 
+  /** A permit for a connection that is being served already, however many there are. */
+  adopt(): Permit {
+    this.#served++;
+    return new Permit(this);
+  }
+
+  /** Decides about nobody any more. @returns those who waited, as they are */
+  letGo(): Socket[] {
+    this.#closed = true;
+    return this.#queue.clear();
+  }
+
   /** A permit comes back. */
   takeBack(): void {
     this.#served--;
@@ -95,8 +107,7 @@ export class Admission implements PermitIssuer {
   }
 
   #admit(socket: Socket): void {
-    this.#served++;
-    this.#outcome.admitted(socket, new Permit(this));
+    this.#outcome.admitted(socket, this.adopt());
   }
 
   #refuse(socket: Socket, cause: RefusalCause): void {

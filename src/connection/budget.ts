@@ -12,8 +12,11 @@ import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { CloseReason } from "./close-reason.ts";
 import type { Connection } from "./connection.ts";
 
-/** How long more than `maxBufferedBytes` may wait without any progress, in milliseconds. */
-const overfullGrace = 5000;
+/**
+ * How long more than `maxBufferedBytes` may wait without any progress that we see, in milliseconds. The kernel takes more of
+ * a large write only when a good part of its own buffer, of megabytes at worst, has been taken by the client.
+ */
+export const overfullGrace = 20_000;
 
 export class Budget {
   readonly #limits: SafetyLimits;
@@ -31,6 +34,11 @@ export class Budget {
     this.#sent = bytesLeft(connection);
     this.#queued = handleQueue(connection.rawOutput ?? connection.output);
     this.#received = connection.bytesReceived;
+  }
+
+  /** Milliseconds until a client that goes on taking nothing has taken nothing for too long. */
+  get patience(): number {
+    return this.#limits.responseSendTimeout - this.#stalled;
   }
 
   /** Looks again after `elapsed` milliseconds. @returns why the connection must end, or null. */

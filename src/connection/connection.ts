@@ -2,28 +2,30 @@
  * A connection: a pair of ports, a timer, and the custodian of everything it holds. Racket entry: `connection`.
  */
 import type { Readable, Writable } from "node:stream";
-import { ArgumentTypeError, IllegalPhaseError } from "../core/errors.ts";
+import { ArgumentTypeError } from "../core/errors.ts";
 import { defineChannel } from "../core/channels.ts";
 import { checkBoolean } from "../core/options.ts";
 import type { Duration } from "../core/units.ts";
-import { Custodian } from "../custodian/custodian.ts";
-import type { ResourceKind } from "../custodian/resources.ts";
+import type { Custodian } from "../custodian/custodian.ts";
 import { warnOfFirstCut } from "../limits/first-cut.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
 import type { Timer } from "../timers/timer.ts";
 import { closeReasons, isCloseReason } from "./close-reason.ts";
 import type { CloseReason } from "./close-reason.ts";
+import type { ConnectionHost } from "./connection-host.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import { plan } from "./deadline-plan.ts";
 import type { PlannedDeadline } from "./deadline-plan.ts";
-import { markPort, unmarkPort } from "./lookup.ts";
+import { connectionBrand, hearErrors, markPorts, unmarkPort } from "./lookup.ts";
+import { endOwn, letGoOwn, makeOwnCustodian, own } from "./own-custodian.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 import { closePorts, cutPorts } from "./port-closing.ts";
-import { allPorts, areClosed, bytesRead, bytesWritten, unsentBytes } from "./port-pair.ts";
-import type { PortPair } from "./port-pair.ts";
+import { PortPair } from "./port-pair.ts";
 import { isAftermath, isDeparture, isProtocolError } from "./ports.ts";
 import { Reader } from "./reader.ts";
+import { Settlement } from "./settlement.ts";
+import { spare } from "./spared.ts";
 import type { Speaker } from "./speaker.ts";
 
 const openedChannel = defineChannel<{ connection: Connection }>("portreeve.connection.opened");
@@ -31,19 +33,7 @@ const phaseChannel = defineChannel<{ connection: Connection; from: Phase; to: Ph
 const closedChannel = defineChannel<{ connection: Connection; reason: CloseReason; phase: Phase }>(
   "portreeve.connection.closed",
 );
-const spareChannel = defineChannel<{ connection: Connection; reason: CloseReason; limit: SafetyLimitName }>(
-  "portreeve.connection.spared",
-);
-
 let lastId = 0;
-/** The limit whose cut was last spared. */
-const lastSpared = new WeakMap<Connection, SafetyLimitName>();
-
-/** Told when a connection is over. */
-export interface ConnectionHost {
-  /** Both of its ports have closed. */
-  connectionClosed(connection: Connection): void;
-}
 
 /** How a connection ends. */
 interface Ending {
@@ -57,7 +47,7 @@ interface Ending {
  * Made by `newConnection`, and by servers. It lasts until its timer fires, it is killed, its custodian is shut down or
  * both ports close. There may be very many that do nothing: what only some of them need is made when it is needed.
  */
-export class Connection implements PortPair {
+export class Connection extends PortPair {
   /** Unique in the process. */
   readonly id: number;
   readonly manager: ConnectionManager;
@@ -65,19 +55,14 @@ export class Connection implements PortPair {
   readonly timer: Timer<Connection>;
   /** When it was made, in milliseconds of the manager's clock. */
   readonly since: number;
-  #input: Readable;
-  #output: Writable;
-  /** The ports that a layer was put on top of. */
-  #below: Pick<PortPair, "input" | "output"> | null = null;
   /** Its own custodian, or the one that its own will be made below when somebody asks for it. */
   #custodian: Custodian;
   #hasCustodian: boolean;
   #shouldClose: boolean;
   #phase: Phase = "idle";
   #deadline: PlannedDeadline = plan.request;
-  /** Where the plan put the deadline; elsewhere, the program has moved it. */
+  /** Where the plan put the deadline; NaN where the program has moved it. */
   #plannedAt: number;
-  #deadlineMoved = false;
   #reader: Reader | null = null;
   /** What its protocol knows of it; null where nobody speaks for us. @internal */
   speaker: Speaker | null = null;
@@ -88,13 +73,9 @@ export class Connection implements PortPair {
   /** How it ends once the current job is done, where that is no longer as usual. */
   #soon: Pick<Ending, "reason" | "limit"> | null = null;
   #ending: Ending | null = null;
-  #closed: { promise: Promise<CloseReason>; resolve: (reason: CloseReason) => void } | null = null;
+  #closed: Settlement<CloseReason> | null = null;
 
-  /**
-   * @param custodian its own; or with `isAbove` the one that its own is to be made below. That one's shutdown is then the
-   * caller's to pass on.
-   * @internal
-   */
+  /** @param isAbove whether its own custodian is to be made below the given one, which does not own it then @internal */
   constructor(
     manager: ConnectionManager,
     timeout: number,
@@ -104,49 +85,29 @@ export class Connection implements PortPair {
     shouldClose: boolean,
     isAbove: boolean = false,
   ) {
+    super(input, output);
     this.id = ++lastId;
     this.manager = manager;
-    this.#input = input;
-    this.#output = output;
     this.#custodian = custodian;
     this.#hasCustodian = !isAbove;
     this.#shouldClose = shouldClose;
     if (!isAbove) {
-      custodian.manage(this, connectionKind);
-      // The ports are ours now: shutting the custodian down ends them by ending this connection, last bytes included.
-      custodian.release(input);
-      custodian.release(output);
+      own(custodian, this);
+      hearErrors(input, output);
     }
     this.timer = manager.timers.start<Connection>(timeout, expire, this);
     this.#plannedAt = this.timer.deadline;
     this.since = this.#plannedAt === Infinity ? manager.timers.clock.now() : this.#plannedAt - timeout;
-    this.#mark(input, output);
+    markPorts(input, output, this);
     if (openedChannel.hasSubscribers) openedChannel.publish({ connection: this });
-  }
-
-  /** Racket entry: `connection-i-port`. */
-  get input(): Readable {
-    return this.#input;
-  }
-
-  /** Racket entry: `connection-o-port`. */
-  get output(): Writable {
-    return this.#output;
-  }
-
-  /** The input below the present one, where a handshake has put a layer on top of it. */
-  get raw(): Readable | null {
-    return this.#below?.input ?? null;
-  }
-
-  /** The output below the present one; of a socket it is the same as `raw`. */
-  get rawOutput(): Writable | null {
-    return this.#below?.output ?? null;
   }
 
   /** Owns what the connection holds; it ends with the connection. Made when first asked for. Racket entry: `connection-custodian`. */
   get custodian(): Custodian {
-    if (!this.#hasCustodian) this.#makeCustodian();
+    if (!this.#hasCustodian) {
+      this.#custodian = makeOwnCustodian(this, this.#custodian);
+      this.#hasCustodian = true;
+    }
     return this.#custodian;
   }
 
@@ -185,12 +146,8 @@ export class Connection implements PortPair {
 
   /** Settles with the reason when both ports have closed; never rejects. */
   get closed(): Promise<CloseReason> {
-    if (this.#closed === null) {
-      let resolve!: (reason: CloseReason) => void;
-      const promise = new Promise<CloseReason>((settle) => (resolve = settle));
-      this.#closed = { promise, resolve };
-      if (this.#phase === "closed" && this.#ending !== null) resolve(this.#ending.reason);
-    }
+    this.#closed ??= new Settlement();
+    if (this.#phase === "closed" && this.#ending !== null) this.#closed.resolve(this.#ending.reason);
     return this.#closed.promise;
   }
 
@@ -202,12 +159,12 @@ export class Connection implements PortPair {
 
   /** Bytes that were written and have not left the process. @internal */
   get unsentBytes(): number {
-    return unsentBytes(this) + (this.speaker?.unsentBytes ?? 0);
+    return this.unsentOnPorts + (this.speaker?.unsentBytes ?? 0);
   }
 
   /** Bytes that have come and were not read by the program. @internal */
   get unreadBytes(): number {
-    return this.#input.readableLength + (this.#reader?.buffered ?? 0);
+    return this.input.readableLength + (this.#reader?.buffered ?? 0);
   }
 
   /** Bytes in memory on behalf of this connection. */
@@ -227,19 +184,19 @@ export class Connection implements PortPair {
 
   /** Moves the deadline by `ms`, which may be negative. Racket entry: `adjust-connection-timeout!`. @returns whether it was still open */
   adjustTimeout(ms: Duration): boolean {
-    this.#deadlineMoved = true;
+    this.#plannedAt = Number.NaN;
     return this.timer.increment(ms);
   }
 
   /** The deadline becomes now + `ms`. Racket entry: `reset-connection-timeout!`. @returns whether it was still open */
   resetTimeout(ms: Duration): boolean {
-    this.#deadlineMoved = true;
+    this.#plannedAt = Number.NaN;
     return this.timer.reset(ms);
   }
 
   /** Whether the program has moved the deadline since the plan set it. @internal */
   get deadlineMoved(): boolean {
-    return this.#deadlineMoved;
+    return Number.isNaN(this.#plannedAt);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -251,7 +208,6 @@ export class Connection implements PortPair {
   enter(phase: Phase, deadline?: PlannedDeadline): void {
     if (this.#ending !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
-    this.#deadlineMoved = false;
     this.timer.reset(this.manager.timeouts[deadline.order] ?? Infinity);
     this.#plannedAt = this.timer.deadline;
     if (phase === "idle") this.#endIfSoon();
@@ -266,13 +222,10 @@ export class Connection implements PortPair {
 
   /** Puts a layer on top of the ports: what is above is used from now on, and what is below is closed with it. @internal */
   replacePorts(input: Readable, output: Writable): void {
-    if (input === this.#input && output === this.#output) return;
-    // The lowest ports stay the raw ones.
-    this.#below ??= { input: this.#input, output: this.#output };
-    this.#input = input;
-    this.#output = output;
+    if (!this.putOnTop(input, output)) return;
     this.#reader = null;
-    this.#mark(input, output);
+    markPorts(input, output, this);
+    hearErrors(input, output);
     if (this.#ending !== null) this.#closePorts(this.#ending);
   }
 
@@ -308,10 +261,10 @@ export class Connection implements PortPair {
     }
     this.timer.cancel();
     this.#move("draining");
-    if (!this.#output.destroyed) this.speaker?.lastWords?.(reason);
+    if (!this.output.destroyed) this.speaker?.lastWords?.(reason);
     this.#reader?.stop();
-    if (!areClosed(this)) this.#closePorts(ending);
-    if (this.#hasCustodian) this.#shutDownCustodian(reason);
+    if (!this.portsAreClosed) this.#closePorts(ending);
+    if (this.#hasCustodian) endOwn(this.#custodian, this, reason);
     this.#finishIfClosed();
   }
 
@@ -322,11 +275,11 @@ export class Connection implements PortPair {
 
   /** @internal */
   portClosed(): void {
-    if (!areClosed(this)) return;
+    if (!this.portsAreClosed) return;
     // A port that the program closed by itself never showed us the client's end.
     if (this.#ending !== null) this.#finishIfClosed();
     // The same goes for a TLS handshake, which reads below the port.
-    else this.end(this.#input.readableEnded || this.#phase === "handshaking" ? "client-ended" : "completed");
+    else this.end(this.input.readableEnded || this.#phase === "handshaking" ? "client-ended" : "completed");
   }
 
   /** @internal */
@@ -335,16 +288,9 @@ export class Connection implements PortPair {
       if (!isAftermath(error) && !isProtocolError(error)) this.manager.fail(error, this);
       return;
     }
-    if (isDeparture(error)) {
-      this.end("client-reset");
-      return;
-    }
-    if (isProtocolError(error)) {
-      this.end("protocol-error");
-      return;
-    }
-    this.manager.fail(error, this);
-    this.end("internal-error");
+    const reason = isDeparture(error) ? "client-reset" : isProtocolError(error) ? "protocol-error" : "internal-error";
+    if (reason === "internal-error") this.manager.fail(error, this);
+    this.end(reason);
   }
 
   /** The reader took bytes from the port. @internal */
@@ -361,12 +307,12 @@ export class Connection implements PortPair {
 
   /** All bytes received, as far as the port tells. @internal */
   get bytesReceived(): number {
-    return bytesRead(this) ?? this.#reader?.received ?? 0;
+    return this.bytesIn ?? this.#reader?.received ?? 0;
   }
 
   /** All bytes received and handed to the output, as far as the ports tell. @internal */
   get bytesPassed(): number {
-    return this.bytesReceived + bytesWritten(this);
+    return this.bytesReceived + this.bytesOut;
   }
 
   /** Whether the program waits for the rest of something that the client has begun. @internal */
@@ -376,15 +322,7 @@ export class Connection implements PortPair {
 
   /** Whether a limit is to cut something of this connection; where the manager only observes, it is published instead. @internal */
   mayCut(reason: CloseReason, limit: SafetyLimitName): boolean {
-    if (!this.manager.observeOnly) return true;
-    this.#spare(reason, limit);
-    return false;
-  }
-
-  #spare(reason: CloseReason, limit: SafetyLimitName): void {
-    if (lastSpared.get(this) === limit) return;
-    lastSpared.set(this, limit);
-    if (spareChannel.hasSubscribers) spareChannel.publish({ connection: this, reason, limit });
+    return !this.manager.observeOnly || spare(this, reason, limit);
   }
 
   #move(to: Phase): boolean {
@@ -393,19 +331,15 @@ export class Connection implements PortPair {
     try {
       checkMove(from, to);
     } catch (error) {
-      this.#illegalMove(error as IllegalPhaseError);
+      // Throws in tests; in production it ends this connection, and no other.
+      if (process.env["NODE_ENV"] === "test") throw error;
+      this.manager.fail(error as Error, this);
+      this.end("internal-error");
       return false;
     }
     this.#phase = to;
     if (phaseChannel.hasSubscribers) phaseChannel.publish({ connection: this, from, to });
     return true;
-  }
-
-  /** Throws in tests; in production it ends this connection, and no other. */
-  #illegalMove(error: IllegalPhaseError): void {
-    if (process.env["NODE_ENV"] === "test") throw error;
-    this.manager.fail(error, this);
-    this.end("internal-error");
   }
 
   #closePorts({ reason, limit }: Ending): void {
@@ -416,29 +350,7 @@ export class Connection implements PortPair {
     closePorts(this, manner, plainTimers, safetyLimits.lingerTimeout, ended);
   }
 
-  #makeCustodian(): void {
-    const above = this.#custodian;
-    this.#hasCustodian = true;
-    if (this.#ending === null && !above.isShutDown) {
-      this.#custodian = above.child();
-      this.#custodian.manage(this, connectionKind);
-      return;
-    }
-    // Too late to own anything: what is given to it is closed at once.
-    this.#custodian = new Custodian(null, above.environment, undefined);
-    void this.#custodian.shutdownAll(this.#ending?.reason ?? "owner-shutdown");
-  }
-
-  #shutDownCustodian(reason: CloseReason): void {
-    // The shutdown waits for our ports only where it began it: a permit waits for both by itself.
-    if (!this.#custodian.isShutDown) this.#custodian.release(this);
-    void this.#custodian.shutdownAll(reason);
-  }
-
-  /**
-   * Gives the ports back to the program: from now on nothing of it is timed, counted or closed by us. One whose end has
-   * begun goes on ending. @internal
-   */
+  /** Gives the ports back to the program, no longer timed, counted or closed by us. An end that has begun goes on. @internal */
   letGo(): void {
     if (this.#ending !== null) return;
     this.speaker?.letGo?.();
@@ -446,15 +358,12 @@ export class Connection implements PortPair {
     this.timer.cancel();
     this.#ending = { reason: "completed", limit: null, phase: this.#phase };
     this.#phase = "closed";
-    for (const port of allPorts(this)) unmarkPort(port, this);
-    if (this.#hasCustodian) this.#custodian.release(this);
-    this.manager.forget(this);
-    this.#tellClosed("completed");
-  }
-
-  #mark(input: Readable, output: Writable): void {
-    markPort(input, this);
-    if (output !== (input as unknown)) markPort(output, this);
+    for (const port of this.ports) unmarkPort(port, this);
+    if (this.#hasCustodian) letGoOwn(this.#custodian, this);
+    // What its host admitted it with is given back at once: there is no end to wait for.
+    this.host = null;
+    this.permit?.release();
+    this.#leave("completed");
   }
 
   /** Ends an idle connection that was to end after its job. */
@@ -467,24 +376,21 @@ export class Connection implements PortPair {
     if (this.unreadBytes > 0 || this.#reader?.hasBegun === true) return true;
     // A program that reads the input by itself, without the reader; during the first request the port's count tells.
     return (
-      this.#reader?.engaged !== true &&
-      this.#deadline === plan.request &&
-      this.#below === null &&
-      this.bytesReceived > 0
+      this.#reader?.engaged !== true && this.#deadline === plan.request && this.raw === null && this.bytesReceived > 0
     );
   }
 
   #finishIfClosed(): void {
-    if (this.#phase !== "draining" || this.#ending === null || !areClosed(this)) return;
+    if (this.#phase !== "draining" || this.#ending === null || !this.portsAreClosed) return;
     const { reason, phase } = this.#ending;
     this.#move("closed");
-    if (this.#hasCustodian) this.#custodian.release(this);
-    this.manager.forget(this);
     if (closedChannel.hasSubscribers) closedChannel.publish({ connection: this, reason, phase });
-    this.#tellClosed(reason);
+    this.#leave(reason);
   }
 
-  #tellClosed(reason: CloseReason): void {
+  #leave(reason: CloseReason): void {
+    if (this.#hasCustodian) this.#custodian.release(this);
+    this.manager.forget(this);
     this.#closed?.resolve(reason);
     this.host?.connectionClosed(this);
   }
@@ -496,23 +402,6 @@ export class Connection implements PortPair {
 }
 
 /** One function for all timers of all connections. */
-function expire(connection: Connection): void {
-  connection.expire();
-}
+const expire = (connection: Connection): void => connection.expire();
 
-/** How a custodian ends the connections under it. */
-const connectionKind: ResourceKind<Connection> = {
-  name: "connection",
-  shutDown(connection) {
-    connection.end("owner-shutdown");
-    return connection.phase === "closed" ? undefined : connection.closed;
-  },
-};
-
-const brand = Symbol.for("portreeve.connection.v1");
-Object.defineProperty(Connection.prototype, brand, { value: true });
-
-/** Racket entry: `connection?`. True for connections of every copy of this package in the process. */
-export function isConnection(value: unknown): value is Connection {
-  return typeof value === "object" && value !== null && Reflect.get(value, brand) === true;
-}
+Object.defineProperty(Connection.prototype, connectionBrand, { value: true });

@@ -17,14 +17,17 @@ interface Marked {
   _destroy?: Destroy;
 }
 
-/** Makes `port` tell `connection` of its errors and its end. */
-export function markPort(port: Readable | Writable, connection: Connection): void {
+/** Makes both ports tell `connection` of their errors and their end. */
+export function markPorts(input: Readable, output: Writable, connection: Connection): void {
+  markPort(input, connection);
+  if (output !== (input as unknown)) markPort(output, connection);
+}
+
+function markPort(port: Readable | Writable, connection: Connection): void {
   (port as Marked)[portKey] = connection;
   if (port instanceof Socket && port._destroy === Socket.prototype._destroy) {
     // Every end of a socket goes through this, once. Listeners from the beginning would take twice the memory.
     port._destroy = destroyMarked;
-    // An error that nobody hears ends the process.
-    port.on("error", ignore);
     return;
   }
   port.on("error", onError);
@@ -56,6 +59,16 @@ function destroyMarked(this: Socket, error: Error | null, done: (error?: Error |
   // Not before the server's own listeners, so that a connection that has closed has no request that has not.
   if (connection !== undefined) this.on("close", onClose);
   Socket.prototype._destroy.call(this, error, done);
+}
+
+/** An error that nobody hears ends the process. */
+export function hearErrors(...ports: readonly (Readable | Writable)[]): void {
+  for (const port of ports) if (port.listenerCount("error") === 0) port.on("error", ignore);
+}
+
+/** Takes back what `hearErrors` did. */
+export function stopHearing(...ports: readonly (Readable | Writable)[]): void {
+  for (const port of ports) port.off("error", ignore);
 }
 
 function ignore(): void {}
@@ -95,4 +108,12 @@ export function connectionOf(value: unknown): Connection | undefined {
     connectionOfPort((value as { socket?: unknown }).socket) ??
     connectionOfPort(_socket)
   );
+}
+
+/** Marks connections. @internal */
+export const connectionBrand: unique symbol = Symbol.for("portreeve.connection.v1");
+
+/** Racket entry: `connection?`. True for connections of every copy of this package in the process. */
+export function isConnection(value: unknown): value is Connection {
+  return typeof value === "object" && value !== null && Reflect.get(value, connectionBrand) === true;
 }

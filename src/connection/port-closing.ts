@@ -7,7 +7,6 @@ import type { Readable, Writable } from "node:stream";
 import { handleQueue } from "../core/node-internals.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { CloseManner } from "./close-reason.ts";
-import { unsentBytes } from "./port-pair.ts";
 import type { PortPair } from "./port-pair.ts";
 import { reset } from "./ports.ts";
 
@@ -56,7 +55,7 @@ export function closePorts(
       destroy(ports);
       return;
     }
-    silence(from);
+    if (from !== input) silence(from);
     // Read and thrown away: bytes left unread would make the kernel answer our FIN's close with a reset.
     from.once("end", () => destroy(ports));
     from.resume();
@@ -81,7 +80,7 @@ export function cutPorts(ports: PortPair): void {
 
 /** Whether bytes still wait. Those of HTTP/2 go past the stream, straight to the handle. */
 function isUnsent(ports: PortPair): boolean {
-  return unsentBytes(ports) > 0 || handleQueue(ports.rawOutput ?? ports.output) > 0;
+  return ports.unsentOnPorts > 0 || handleQueue(ports.rawOutput ?? ports.output) > 0;
 }
 
 /** Whether the layer above writes to the port below as a program would; a TLS socket takes over its handle instead. */
@@ -102,8 +101,8 @@ function isEncrypted(output: Writable): boolean {
 /** Takes the input away from the program: from now on nobody but us reads it. */
 function silence(input: Readable): void {
   input.unpipe();
-  input.removeAllListeners("data");
-  input.removeAllListeners("readable");
+  // Looking costs less than removing what is not there.
+  for (const event of ["data", "readable"]) if (input.listenerCount(event) > 0) input.removeAllListeners(event);
 }
 
 function force(ports: PortPair): void {

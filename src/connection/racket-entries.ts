@@ -5,7 +5,7 @@ import { ArgumentTypeError } from "../core/errors.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
 import type { Custodian } from "../custodian/custodian.ts";
-import { isConnection } from "./connection.ts";
+import { isConnection } from "./lookup.ts";
 import type { Connection } from "./connection.ts";
 import type { CloseReason } from "./close-reason.ts";
 import { isConnectionManager } from "./connection-manager.ts";

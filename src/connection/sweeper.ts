@@ -1,5 +1,6 @@
 /**
- * The sweeper looks at the budgets and ages of all live connections, a few times a second while there are any.
+ * The sweeper looks at the budgets and ages of all live connections, many times a second while there are any: the fewer
+ * they are, the more often, so that the looks at all of them together never cost more than those at 10 000.
  */
 import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
@@ -8,10 +9,16 @@ import { Budget } from "./budget.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionRegistry } from "./registry.ts";
 
-/** A stall is noticed at most this fraction of its limit late. */
+/** For limits so short that the looks would be too rare. */
 const looksPerTimeout = 200;
 const shortestInterval = 20;
+/** While somebody has something to take or to send: the begin and the end of a stall are both seen that late. */
+const shortestWhileOwing = 10;
 const longestInterval = 250;
+/** Milliseconds that a look may come late on a loop that is not paused; they count, so that time is not lost by and by. */
+const usualLateness = 50;
+/** Looks at one connection each. */
+const mostLooksPerMs = 40;
 /** Ages differ by up to a tenth, so that connections of one moment do not all come back at one moment. */
 const ageJitter = 0.1;
 
@@ -19,8 +26,10 @@ export class Sweeper {
   readonly #connections: ConnectionRegistry;
   readonly #limits: SafetyLimits;
   readonly #timers: TimerManager;
-  /** Milliseconds between looks; Infinity when no limit needs any. */
-  readonly #interval: number;
+  /** The most milliseconds between looks; Infinity when no limit needs any. */
+  readonly #longest: number;
+  /** Milliseconds until the next look. */
+  #interval = 0;
   /** Only of connections that have something unsent, or keep us waiting. */
   readonly #budgets: Map<Connection, Budget> = new Map();
   /** Whether the speakers of the connections want to look, too. */
@@ -33,14 +42,14 @@ export class Sweeper {
     this.#limits = limits;
     this.#timers = timers;
     this.#speakersLook = speakersLook;
-    this.#interval = Math.min(sweepInterval(limits), speakersLook ? longestInterval : Infinity);
+    this.#longest = Math.min(sweepInterval(limits), speakersLook ? longestInterval : Infinity);
   }
 
   /** Starts looking, if it does not already. */
   wake(): void {
-    if (this.#timer !== null || this.#interval === Infinity) return;
+    if (this.#timer !== null || this.#longest === Infinity) return;
     this.#lookedAt = this.#timers.clock.now();
-    this.#next();
+    this.#next(Infinity);
   }
 
   stop(): void {
@@ -49,23 +58,30 @@ export class Sweeper {
     this.#budgets.clear();
   }
 
-  #next(): void {
-    this.#timer = this.#timers.start(this.#interval, () => this.#sweep());
+  /** @param soonest milliseconds until the next limit would be broken, as far as that is known */
+  #next(soonest: number): void {
+    const shortest = this.#budgets.size > 0 ? shortestWhileOwing : shortestInterval;
+    const usual = Math.max(shortest, this.#connections.size / mostLooksPerMs);
+    this.#interval = Math.min(this.#longest, usual, Math.max(this.#timers.resolution, soonest));
+    this.#timer = this.#timers.start(this.#interval, this.#sweep);
   }
 
-  #sweep(): void {
+  /** Bound once, so that a look allocates no closure. */
+  readonly #sweep = (): void => {
     const now = this.#timers.clock.now();
-    const elapsed = Math.min(now - this.#lookedAt, this.#interval + this.#timers.resolution);
+    const elapsed = Math.min(now - this.#lookedAt, this.#interval + usualLateness);
     this.#lookedAt = now;
     this.#timer = null;
-    for (const connection of this.#connections) this.#look(connection, now, elapsed);
-    if (this.#connections.size > 0) this.#next();
-  }
+    let soonest = Infinity;
+    for (const connection of this.#connections) soonest = Math.min(soonest, this.#look(connection, now, elapsed));
+    if (this.#connections.size > 0) this.#next(soonest);
+  };
 
-  #look(connection: Connection, now: number, elapsed: number): void {
+  /** @returns milliseconds until this connection would break a limit by going on as it does, as far as that is known */
+  #look(connection: Connection, now: number, elapsed: number): number {
     if (connection.closeReason !== null) {
       this.#budgets.delete(connection);
-      return;
+      return Infinity;
     }
     if (now - connection.since >= this.#limits.maxConnectionAge * jitter(connection.id)) connection.endSoon("max-age");
     if (this.#speakersLook) connection.speaker?.look?.();
@@ -73,14 +89,15 @@ export class Sweeper {
     const budget = this.#budgets.get(connection);
     if (!owes) {
       if (budget !== undefined) this.#budgets.delete(connection);
-      return;
+      return Infinity;
     }
     if (budget === undefined) {
       this.#budgets.set(connection, new Budget(connection, this.#limits));
-      return;
+      return Infinity;
     }
     const reason = budget.look(connection, elapsed);
     if (reason !== null) connection.end(reason, reason === "limit" ? "maxBufferedBytes" : null);
+    return budget.patience;
   }
 }
 

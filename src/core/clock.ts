@@ -11,12 +11,13 @@ export type Wakeup = unknown;
  *
  * `now` is in milliseconds, fractional, and never goes backwards; its origin means nothing.
  * `wakeAfter` calls `wake` once, about `ms` milliseconds later and never inside the call: what it wakes asks `now` whether
- * it is time. A round of I/O comes first, so that bytes that wait in the kernel are seen before a deadline is judged. It
- * keeps no process alive. `cancelWakeup` takes a wake-up back; one that has run is ignored.
+ * it is time. With `afterIo`, a round of I/O comes first, so that bytes that wait in the kernel are seen before a deadline
+ * is judged; a clock that knows of no I/O may ignore it. It keeps no process alive. `cancelWakeup` takes a wake-up back; one
+ * that has run is ignored.
  */
 export interface Clock {
   now(): number;
-  wakeAfter(ms: number, wake: () => void): Wakeup;
+  wakeAfter(ms: number, wake: () => void, afterIo?: boolean): Wakeup;
   cancelWakeup(wakeup: Wakeup): void;
 }
 
@@ -24,18 +25,25 @@ export interface Clock {
 const longestDelay = 2 ** 31 - 1;
 
 /**
- * Node's timer, then an immediate: immediates run after the poll for I/O, timers before it. Being referenced, the
- * immediate delays the end of the process by one turn of the loop at most.
+ * Without I/O first, Node's timer is the wake-up. Node counts whole milliseconds, from the beginning of the loop's turn: but
+ * for the millisecond on top, every fifth would come too early and for nothing.
  */
-class SystemWakeup {
+function timeout(ms: number, wake: () => void): NodeJS.Timeout {
+  return setTimeout(wake, Math.min(Math.ceil(ms) + 1, longestDelay)).unref();
+}
+
+/**
+ * Node's timer, then an immediate: immediates run after the poll for I/O, timers before it. That is a second turn of the
+ * loop a wake-up. Being referenced, the immediate delays the end of the process by one turn at most.
+ */
+class WakeupAfterIo {
   #immediate: NodeJS.Immediate | undefined;
   readonly #timeout: NodeJS.Timeout;
 
   constructor(ms: number, wake: () => void) {
-    const expired = () => {
+    this.#timeout = timeout(ms, () => {
       this.#immediate = setImmediate(wake);
-    };
-    this.#timeout = setTimeout(expired, Math.min(Math.ceil(ms), longestDelay)).unref();
+    });
   }
 
   cancel(): void {
@@ -49,11 +57,12 @@ export const systemClock: Clock = {
   now(): number {
     return performance.now();
   },
-  wakeAfter(ms: number, wake: () => void): Wakeup {
-    return new SystemWakeup(ms, wake);
+  wakeAfter(ms: number, wake: () => void, afterIo?: boolean): Wakeup {
+    return afterIo === true ? new WakeupAfterIo(ms, wake) : timeout(ms, wake);
   },
   cancelWakeup(wakeup: Wakeup): void {
-    if (wakeup instanceof SystemWakeup) wakeup.cancel();
+    if (wakeup instanceof WakeupAfterIo) wakeup.cancel();
+    else clearTimeout(wakeup as NodeJS.Timeout | undefined);
   },
 };
 

@@ -1,6 +1,6 @@
 /**
  * The one place where private properties of Node are read. Each is guarded: where it is missing, the answer is the one
- * that says least, and the caller has a way to go on.
+ * that says least, and the caller has a way to go on. `node-self-test.ts` tries them all, and says what is worse without.
  */
 import type { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
@@ -11,8 +11,13 @@ import { Socket } from "node:net";
  * missing, 0: progress is seen write by write.
  */
 export function handleQueue(socket: object): number {
+  return knownHandleQueue(socket) ?? 0;
+}
+
+/** As `handleQueue`, but undefined where it is missing. */
+export function knownHandleQueue(socket: object): number | undefined {
   const queued = (socket as { _handle?: { writeQueueSize?: unknown } | null })._handle?.writeQueueSize;
-  return typeof queued === "number" ? queued : 0;
+  return typeof queued === "number" ? queued : undefined;
 }
 
 /** From a TLS socket to the socket below it. */
@@ -33,6 +38,46 @@ export function responseOnSocket(socket: Socket): ServerResponse | undefined {
   return typeof response === "object" && response !== null ? (response as ServerResponse) : undefined;
 }
 
+/** Changes for how many milliseconds a response says that its connection will be kept; where it cannot, it says what it did. */
+export function announceKeepAlive(response: ServerResponse, ms: number): void {
+  const announced = response as unknown as { _keepAliveTimeout?: unknown };
+  if (typeof announced._keepAliveTimeout === "number") announced._keepAliveTimeout = ms;
+}
+
+/** Whether node:http has given a socket up: it was upgraded, or taken over by CONNECT. False where that cannot be known. */
+export function wasUpgraded(socket: Socket): boolean {
+  return (socket as unknown as { parser?: unknown }).parser === null;
+}
+
+/**
+ * The sockets that a server has accepted and that are open. Complete but for those that the program has unreferenced;
+ * compare `countOpen`. Undefined where that cannot be known.
+ */
+export function openSocketsOf(server: object): Socket[] | undefined {
+  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles?: () => unknown[] };
+  if (typeof handles !== "function") return undefined;
+  return handles.call(process).filter((handle): handle is Socket => handle instanceof Socket && isFrom(handle, server));
+}
+
+function isFrom(socket: Socket, server: object): boolean {
+  return (socket as unknown as { _server?: unknown })._server === server;
+}
+
+/** The sockets on which a server of node:http or node:https speaks HTTP/1, and whether a request is being received. */
+export function httpSocketsOf(server: object): Map<Socket, boolean> | undefined {
+  const list = bySymbol(server, "http.server.connections") as Partial<ConnectionsList> | undefined;
+  if (typeof list?.all !== "function" || typeof list.active !== "function") return undefined;
+  const active = new Set(list.active());
+  const sockets = new Map<Socket, boolean>();
+  for (const parser of list.all()) if (parser.socket instanceof Socket) sockets.set(parser.socket, active.has(parser));
+  return sockets;
+}
+
+interface ConnectionsList {
+  all(): { socket?: unknown }[];
+  active(): { socket?: unknown }[];
+}
+
 /** The settings that an HTTP/2 server was given; undefined where they cannot be read. */
 export function http2Settings(server: object): { readonly maxConcurrentStreams?: number } | undefined {
   const settings = (bySymbol(server, "options") as { settings?: unknown } | undefined)?.settings;
@@ -43,6 +88,16 @@ export function http2Settings(server: object): { readonly maxConcurrentStreams?:
 export function streamBytesWritten(stream: object): number | undefined {
   const written = (bySymbol(stream, "kHandle") as { bytesWritten?: unknown } | undefined)?.bytesWritten;
   return typeof written === "number" ? written : undefined;
+}
+
+/**
+ * Whether nghttp2 has ended an HTTP/2 session by itself, after a fault of the client: it neither reads nor writes any more,
+ * and http2 says so to nobody. False where that cannot be known.
+ */
+export function isSessionDead(session: object): boolean {
+  const handle = bySymbol(session, "kHandle") as { hasPendingData?: unknown } | undefined;
+  if (typeof handle?.hasPendingData !== "function") return false;
+  return handle.hasPendingData() === false;
 }
 
 /** What hangs on an object under a symbol that Node keeps to itself. */
@@ -60,8 +115,13 @@ const symbols: Map<string, symbol> = new Map();
 
 /** Whether a server has ever listened; false where that cannot be known. */
 export function hasListened(server: object): boolean {
+  return (asyncId(server) ?? -1) > 0;
+}
+
+/** The number under which Node follows a server that has listened; negative before, undefined where it is missing. */
+export function asyncId(server: object): number | undefined {
   const id: unknown = bySymbol(server, "async_id_symbol");
-  return typeof id === "number" && id > 0;
+  return typeof id === "number" ? id : undefined;
 }
 
 /** Whether a server is the one by which the primary of a cluster accepts for its workers; false where that cannot be known. */

@@ -56,6 +56,11 @@ export class Custodian extends Member {
     return this.#shutdown !== null;
   }
 
+  /** Whether anybody has given it something to own, or waits for its end. @internal */
+  get isUsed(): boolean {
+    return this.#members.newest !== null || this.#controller !== null || this.#charges !== null;
+  }
+
   /** Aborts when the shutdown starts, before anything is told to end; made when first asked for. */
   get signal(): AbortSignal {
     if (this.#controller === null) {

@@ -2,7 +2,8 @@
  * A minimum rate, judged: bytes per second over windows of one grace period.
  *
  * Only time in which we waited for the client is counted, and only as it was observed, so that a pause of our own never
- * counts against anyone. Burst and drip are told apart because each window is judged by itself.
+ * counts against anyone. Burst and drip are told apart because a window helps the next one at most, and by no more than a
+ * whole window asks for: the kernel tells of what a client takes in steps that fall on either side of a border.
  */
 import type { MinimumRate } from "./safety-limits.ts";
 
@@ -26,8 +27,10 @@ export class RateMeter {
     this.#bytes += bytes;
     this.#waited += ms;
     if (this.#waited < this.#rate.grace) return true;
-    const enough = this.#bytes * 1000 >= this.#rate.bytesPerSecond * this.#waited;
+    const asked = (this.#rate.bytesPerSecond * this.#waited) / 1000;
+    const surplus = this.#bytes - asked;
     this.restart();
-    return enough;
+    this.#bytes = Math.max(0, Math.min(surplus, asked));
+    return surplus >= 0;
   }
 }

@@ -15,6 +15,7 @@ import type { Clock } from "../core/clock.ts";
 import { ArgumentTypeError } from "../core/errors.ts";
 import { checkBoolean, checkFunction, checkOptions, optional } from "../core/options.ts";
 import { hasListened } from "../core/node-internals.ts";
+import { warnOfMissingInternals } from "../core/node-self-test.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionErrorHandler, ConnectionManagerOptions } from "../connection/connection-manager.ts";
 import { makeCustodian } from "../custodian/make-custodian.ts";
@@ -77,6 +78,7 @@ export interface Attaching {
 export function attach(all: readonly Server[], limits: SafetyLimits, attaching: Attaching): Managed {
   const { settings = {}, observeOnly = false, onDrain, automatic } = attaching;
   const { clock } = settings;
+  warnOfMissingInternals();
   const custodian = makeCustodian(undefined, { name: "servers", ...(clock && { clock }) });
   const listeners: Listener[] = [];
   try {

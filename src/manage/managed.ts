@@ -49,6 +49,7 @@ export class Managed {
   readonly #defaultGrace: number;
   readonly #automatic: AutomaticManagement | undefined;
   #ready = true;
+  #detached = false;
   #drained: Promise<DrainReport> | null = null;
   #closed: Promise<void> | null = null;
   /** Ends the delay of a drain before its time. */
@@ -110,10 +111,13 @@ export class Managed {
   }
 
   /**
-   * Gives the servers back as they were: listeners, properties and timeouts. Connections that live are the program's
-   * alone from now on.
+   * Gives the servers and their sockets back as they were: listeners, properties and timeouts. Connections that live are
+   * the program's alone from now on; what it has put under their custodians still ends with them. Afterwards `drain` and
+   * `close` do nothing.
    */
   detach(): void {
+    if (this.#detached) return;
+    this.#detached = true;
     for (const listener of this.#listeners) {
       listener.letGo();
       this.#forget(listener.server);
@@ -129,7 +133,7 @@ export class Managed {
   async #drain(grace: number, delay: number): Promise<DrainReport> {
     this.#ready = false;
     if (delay > 0) await this.#passes(delay);
-    for (const { server } of this.#listeners) stopListening(server);
+    this.#stopListening();
     const report = await drainListeners(this.#listeners, { grace, told: this.#onDrain });
     this.#end();
     return report;
@@ -137,14 +141,17 @@ export class Managed {
 
   async #close(): Promise<void> {
     this.#ready = false;
-    for (const { server, admission } of this.#listeners) {
-      stopListening(server);
-      admission.close();
-    }
+    this.#stopListening();
+    for (const { admission } of this.#listeners) admission.close();
     this.#endDelay?.();
     cutAll(this.connections, "server-closed");
     await Promise.all(Array.from(this.connections, ({ closed }) => closed));
     this.#end();
+  }
+
+  #stopListening(): void {
+    if (this.#detached) return;
+    for (const { server } of this.#listeners) stopListening(server);
   }
 
   /** The delay of a drain, or the close that comes first. */

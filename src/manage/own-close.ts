@@ -27,8 +27,8 @@ export function joinClose(server: Server, drain: () => void): () => void {
     else Object.defineProperty(server, "close", earlier);
   };
   const nodeClose = (callback?: Callback): Server => {
-    const close = (earlier?.value ?? (Object.getPrototypeOf(server) as Server).close) as Close;
-    return close.call(server, callback);
+    const prototype = Object.getPrototypeOf(server) as { close: Close };
+    return ((earlier?.value as Close | undefined) ?? prototype.close).call(server, callback);
   };
   const own: Close = (callback) => {
     if (isStopping(server)) {

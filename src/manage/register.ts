@@ -24,14 +24,17 @@ const drainedChannel = defineChannel<{ signal: StopSignal; report: DrainReport }
 /** How much longer than a worker may take a primary waits for it, in milliseconds. */
 const patience = 1000;
 
+/** What Node tells of every server that begins to listen, listens or cannot. */
+function onListen(event: string, act: (message: { server: Server; options: ListenOptions }) => void): void {
+  subscribe(`tracing:net.server.listen:${event}`, (message) => act(message as Parameters<typeof act>[0]));
+}
+
 function register(settings: Settings): void {
   const group = new ServerGroup(settings);
-  const on = (event: string, act: (message: { server: Server; options: ListenOptions }) => void): void =>
-    subscribe(`tracing:net.server.listen:${event}`, (message) => act(message as Parameters<typeof act>[0]));
   // Synchronous in listen(), before the first connection.
-  on("asyncStart", ({ server, options }) => group.begins(server, options));
-  on("asyncEnd", ({ server }) => group.listens(server));
-  on("error", ({ server }) => group.ends(server));
+  onListen("asyncStart", ({ server, options }) => group.begins(server, options));
+  onListen("asyncEnd", ({ server }) => group.listens(server));
+  onListen("error", ({ server }) => group.ends(server));
   if (!isMainThread) return;
   if (cluster.isPrimary) watchWorkers();
   else obeyPrimary(() => group.drain());

@@ -98,7 +98,7 @@ function limitsFrom(environment: Environment): SafetyLimitsOptions {
 /** @throws in terms of the variable what the limits say in terms of their options */
 function checkLimit(name: SafetyLimitName, variable: string, text: string): void {
   try {
-    const limits = makeSafetyLimits({ [name]: limitValue(text) } as SafetyLimitsOptions);
+    const limits = makeSafetyLimits({ [name]: limitValue(text) });
     requireEnforced(limits, enforced, "no server");
   } catch (error) {
     if (error instanceof ArgumentTypeError || error instanceof ArgumentRangeError) {

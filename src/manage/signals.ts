@@ -76,9 +76,13 @@ export class SignalGate {
       return;
     }
     this.#state = "holding";
-    void held.then(() => {
-      if (this.#state === "holding") this.#pass(name, args);
-    });
+    void this.#passAfter(held, name, args);
+  }
+
+  async #passAfter(held: Promise<unknown>, name: StopSignal, args: readonly unknown[]): Promise<void> {
+    await held;
+    // A second signal has taken the place of this one.
+    if (this.#state === "holding") this.#pass(name, args);
   }
 
   #pass(name: StopSignal, args: readonly unknown[]): void {

@@ -34,12 +34,15 @@ export function interceptEmit(emitter: EventEmitter, event: string, handler: Han
   return {
     pass: (...args) => earlierEmit(emitter).call(emitter, event, ...args),
     restore() {
+      if (own[handlersKey] !== handlers) return;
       handlers.delete(event);
       // Where somebody has wrapped ours meanwhile, it stays below, and passes everything on.
       if (handlers.size > 0 || own.emit !== emitIntercepted) return;
       const earlier = own[earlierKey];
       if (earlier === undefined) delete own.emit;
       else own.emit = earlier;
+      delete own[earlierKey];
+      delete own[handlersKey];
     },
   };
 }

@@ -5,6 +5,13 @@ import type { Socket } from "node:net";
 import type { Connection } from "../connection/connection.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
 
+/**
+ * Takes over one connection: gives it its speaker, and puts it in its phase. `socket` is the one that was accepted, or the
+ * layer above it by which it was found.
+ * @returns false where it cannot tell what is spoken on it, and has done nothing
+ */
+export type Adopt = (connection: Connection, socket: Socket) => boolean;
+
 export interface Protocol {
   readonly name: string;
   /** The limits that it enforces, beyond those of every listener. */
@@ -19,6 +26,13 @@ export interface Protocol {
    * never rejects.
    */
   speak(connection: Connection, socket: Socket, pass: () => void): Promise<void> | undefined;
+  /**
+   * Looks at who is connected, and gives back how to take over connections that are older than our being here. Where this
+   * is missing, such connections stay the program's own.
+   */
+  adoption?(): Adopt;
+  /** Says who is to be told of sockets that have no connection: those that were not found when we came. */
+  findMore?(found: (socket: Socket) => void): void;
   /** Tells a client that it is not served, and ends the socket. */
   refuse(socket: Socket): void;
   /** Gives the server back as it was. */

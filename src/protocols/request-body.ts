@@ -57,6 +57,11 @@ export class IncomingBody {
     return this.#pieces;
   }
 
+  /** Nobody counts any more. */
+  letGo(): void {
+    delete (this.#request as Partial<Readable>).push;
+  }
+
   /** When the last of it came. */
   get progressAt(): number {
     return this.#progressAt;

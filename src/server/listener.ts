@@ -12,17 +12,20 @@ import type { Server, Socket } from "node:net";
 import { defineChannel } from "../core/channels.ts";
 import { Admission } from "../admission/admission.ts";
 import type { Permit } from "../admission/permit.ts";
-import type { Connection, ConnectionHost } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { ConnectionHost } from "../connection/connection-host.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
 import type { ConnectionManagerOptions, Supervision } from "../connection/connection-manager.ts";
-import { connectionOfPort } from "../connection/lookup.ts";
+import { connectionOfPort, hearErrors, stopHearing } from "../connection/lookup.ts";
 import type { ConnectionRegistry } from "../connection/registry.ts";
 import type { Custodian } from "../custodian/custodian.ts";
 import type { ResourceKind } from "../custodian/resources.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
+import { rawSocketOf } from "../core/node-internals.ts";
 import { interceptEmit } from "../protocols/intercept.ts";
 import type { Interception } from "../protocols/intercept.ts";
-import type { Protocol } from "../protocols/protocol.ts";
+import type { Adopt, Protocol } from "../protocols/protocol.ts";
+import { openSockets } from "./open-sockets.ts";
 
 const abandonedChannel = defineChannel<{ connection: Connection }>("portreeve.work.abandoned");
 
@@ -52,6 +55,7 @@ export class Listener implements ConnectionHost {
   readonly protocol: Protocol;
   readonly #custodian: Custodian;
   readonly #connections: Interception;
+  #detached = false;
   /** The program's work for a connection, until it has settled. */
   readonly #work: Map<Connection, Promise<void>> = new Map();
 
@@ -73,10 +77,16 @@ export class Listener implements ConnectionHost {
       refused: (socket) => protocol.refuse(socket),
     });
     this.#connections = interceptEmit(server, "connection", (socket) => this.#accept(socket as Socket));
+    if (protocol.adoption === undefined) return;
+    protocol.findMore?.((socket) => this.#adopt(socket, protocol.adoption?.()));
+    const adopt = protocol.adoption();
+    for (const socket of openSockets(server)) this.#adopt(socket, adopt);
   }
 
   /** Gives the server its own events back. */
   detach(): void {
+    if (this.#detached) return;
+    this.#detached = true;
     this.#connections.restore();
     this.protocol.detach?.();
   }
@@ -84,7 +94,15 @@ export class Listener implements ConnectionHost {
   /** Gives the sockets back, too: from now on they are the program's alone. */
   letGo(): void {
     this.detach();
-    for (const connection of this.manager.connections) connection.letGo();
+    const waiters = this.admission.letGo();
+    for (const connection of this.manager.connections) {
+      stopHearing(...connection.ports);
+      connection.letGo();
+    }
+    for (const socket of waiters) {
+      stopHearing(socket);
+      this.#connections.pass(socket);
+    }
   }
 
   /** Gives its permit back, as soon as nothing of it is under way any more. */
@@ -97,8 +115,8 @@ export class Listener implements ConnectionHost {
 
   #accept(socket: Socket): void {
     this.admission.request(socket);
-    // One that waits or is refused may still fail; nobody needs to know.
-    if (connectionOfPort(socket) === undefined) socket.on("error", ignore);
+    // One that waits or is refused may fail, too.
+    hearErrors(socket);
   }
 
   #connect(socket: Socket, permit: Permit): void {
@@ -113,6 +131,22 @@ export class Listener implements ConnectionHost {
     if (work !== undefined) this.#note(work, connection);
     connection.host = this;
     if (connection.phase === "closed") this.connectionClosed(connection);
+  }
+
+  /** Takes over a socket that the server's own listeners have had since before we came. */
+  #adopt(socket: Socket, adopt: Adopt | undefined): void {
+    const raw = rawSocketOf(socket) ?? socket;
+    const known = connectionOfPort(raw);
+    if (raw.destroyed || this.#custodian.isShutDown || known?.closeReason != null) return;
+    // It was taken for something else as long as only the socket below it was known.
+    known?.letGo();
+    const connection = this.manager.accept(raw, this.#custodian);
+    if (adopt?.(connection, socket) !== true) {
+      connection.letGo();
+      return;
+    }
+    connection.permit = this.admission.adopt();
+    connection.host = this;
   }
 
   #note(work: Promise<void>, connection: Connection): void {
@@ -136,10 +170,8 @@ export class Listener implements ConnectionHost {
 const connectionsKind: ResourceKind<ConnectionRegistry> = {
   name: "connections",
   shutDown(connections) {
-    const newestFirst = [...connections].reverse();
+    const newestFirst = [...connections].toReversed();
     for (const connection of newestFirst) connection.end("owner-shutdown");
     return connections.size === 0 ? undefined : Promise.all(newestFirst.map(({ closed }) => closed));
   },
 };
-
-function ignore(): void {}

@@ -8,6 +8,7 @@ import { ArgumentRangeError, ArgumentTypeError, ManagerDisposedError } from "../
 import { isThenable, report, warn } from "../core/report.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
+import { sharedClock } from "./shared-clock.ts";
 import { Timer } from "./timer.ts";
 import type { TimerAction } from "./timer.ts";
 import { TimingWheel, ended } from "./timing-wheel.ts";
@@ -49,8 +50,16 @@ export class TimerManager {
   #ticking = false;
   #pausesRunning = 0;
   #disposed = false;
-  /** Bound once, so that arming a wake-up allocates no closure. */
+  /** When this tick began, and what it adds to deadlines because it came late. */
+  #now = 0;
+  #grant = 0;
+  // Bound once, so that a tick allocates no closure.
   readonly #wake: () => void = () => this.#tick();
+  readonly #judge = (entry: WheelEntry): number | undefined => {
+    if (this.#grant > 0) return entry.at + this.#grant;
+    const timer = entry as Timer<unknown>;
+    return this.#goOn(timer) ?? this.#fire(timer);
+  };
 
   /** @param extend asked when a timer is due: milliseconds to go on for instead, or undefined to fire. @internal */
   constructor(options?: TimerManagerOptions, extend?: (timer: Timer<unknown>) => number | undefined) {
@@ -95,12 +104,16 @@ export class TimerManager {
     return timer;
   }
 
-  /** Moves a timer's deadline to an absolute time. The hot path: a later deadline is one field write. @internal */
+  /** Moves a timer's deadline to a later time, where that is one field write. The hot path. @internal */
+  putOff(timer: WheelEntry, at: number): boolean {
+    if (!this.#wheel.staysFiled(timer, at)) return false;
+    timer.at = at;
+    return true;
+  }
+
+  /** Moves a timer's deadline to an absolute time. @internal */
   moveTo(timer: WheelEntry, at: number): boolean {
-    if (this.#wheel.staysFiled(timer, at)) {
-      timer.at = at;
-      return true;
-    }
+    if (this.putOff(timer, at)) return true;
     if (timer.due === ended) return false;
     const now = this.clock.now();
     this.#wheel.move(timer, at, now);
@@ -136,20 +149,19 @@ export class TimerManager {
     if (at >= this.#wakeAt) return;
     if (this.#wakeAt !== Infinity) this.clock.cancelWakeup(this.#wakeup);
     this.#wakeAt = at;
-    this.#wakeup = this.clock.wakeAfter(Math.max(0, at - now), this.#wake);
+    this.#wakeup = this.clock.wakeAfter(Math.max(0, at - now), this.#wake, this.#forgiving);
   }
 
   #tick(): void {
+    sharedClock.settle();
     const now = this.clock.now();
     const grant = this.#pause(now - this.#wakeAt);
+    this.#now = now;
+    this.#grant = grant;
     this.#wakeAt = Infinity;
     this.#ticking = true;
     try {
-      this.#wheel.advance(now, (entry) =>
-        grant > 0
-          ? entry.at + grant
-          : (this.#goOn(entry as Timer<unknown>, now) ?? this.#fire(entry as Timer<unknown>)),
-      );
+      this.#wheel.advance(now, this.#judge);
     } finally {
       this.#ticking = false;
     }
@@ -168,9 +180,9 @@ export class TimerManager {
   }
 
   /** The new deadline of a timer that goes on instead of firing. */
-  #goOn(timer: Timer<unknown>, now: number): number | undefined {
+  #goOn(timer: Timer<unknown>): number | undefined {
     const more = this.#extend?.(timer);
-    return more === undefined ? undefined : now + more;
+    return more === undefined ? undefined : this.#now + more;
   }
 
   #fire(timer: Timer<unknown>): undefined {

@@ -5,6 +5,7 @@ import { systemClock } from "../core/clock.ts";
 import { checkFunction } from "../core/options.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
+import { sharedClock } from "./shared-clock.ts";
 import { ended } from "./timing-wheel.ts";
 import type { WheelEntry } from "./timing-wheel.ts";
 import type { TimerManager } from "./timer-manager.ts";
@@ -53,6 +54,7 @@ export class Timer<Subject = undefined> {
 
   /** When the action runs, in milliseconds of the manager's clock; Infinity for never. Racket entry: `timer-deadline`. */
   get deadline(): number {
+    sharedClock.settle();
     return this.at;
   }
 
@@ -62,16 +64,22 @@ export class Timer<Subject = undefined> {
   }
 
   /**
-   * The deadline becomes now + `ms`. Racket entry: `reset-timer!`.
+   * The deadline becomes now + `ms`. Racket entry: `reset-timer!`. When many are reset at once, now may be any time until
+   * the program returns to the loop, never earlier than this call.
    * @returns whether the timer was still waiting.
    */
   reset(ms: Duration): boolean {
     // The clock is read before the timer is touched: reading it stalls until earlier loads are done, and so would wait
     // for the cache miss of a cold timer (a tenth of the whole cost at 100 000 timers).
-    const systemNow = systemClock.now();
+    const now = sharedClock.now();
     const delay = typeof ms === "number" && ms >= 0 ? ms : duration(ms, "ms");
-    const { clock } = this.manager;
-    return this.manager.moveTo(this, (clock === systemClock ? systemNow : clock.now()) + delay);
+    const at = now + delay;
+    const { manager } = this;
+    if (manager.clock === systemClock && manager.putOff(this, at)) {
+      sharedClock.wrote(this, at);
+      return true;
+    }
+    return manager.moveTo(this, manager.clock.now() + delay);
   }
 
   /**
@@ -80,6 +88,7 @@ export class Timer<Subject = undefined> {
    */
   increment(ms: Duration): boolean {
     const delta = typeof ms === "number" && ms - ms === 0 ? ms : duration(ms, "ms", { negative: true });
+    sharedClock.settle();
     return this.manager.moveTo(this, this.at + delta);
   }
 

@@ -19,18 +19,19 @@ const levels = 4;
 /** Ticks are counted from the start of a turn (124 days at 10 ms), which keeps them small integers in every engine. */
 const ticksPerTurn = 2 ** 30;
 
-/** Numbered slots come first, then the lists that no tick numbers. */
-const numberedSlots = levels * slotsPerLevel;
+// The lists that no tick numbers come first, then the numbered slots of level 0, and so on.
+/** The entries of the slot that is coming up. None is filed here: `~0` would be `ended`. */
+const runningSlot = 0;
 /** Beyond this turn: filed again when the next begins. */
-const farSlot = numberedSlots;
+const farSlot = 1;
 /** The deadline is Infinity. */
-const neverSlot = numberedSlots + 1;
+const neverSlot = 2;
 /** Already past when filed: due at the next advance, whatever the time. */
-const overdueSlot = numberedSlots + 2;
-/** The entries of the slot that is coming up. */
-const runningSlot = numberedSlots + 3;
-const allSlots = numberedSlots + 4;
+const overdueSlot = 3;
+const firstNumbered = 4;
 const noSlot = -1;
+/** Two levels, 11 minutes at 10 ms, are enough for most managers; the others are made when they are first needed. */
+const slotsAtFirst = firstNumbered + 2 * slotsPerLevel;
 
 /** The value of `WheelEntry.due` for an entry in no slot: not added yet, or fired or cancelled, for good. */
 export const ended = -1;
@@ -41,6 +42,7 @@ export interface WheelEntry {
   at: number;
   /** The tick at which its slot comes up, which tells the slot, too; `~slot` in a slot without a number; or `ended`. */
   due: number;
+  /** In its slot. The previous one of the first is the last; the next one of the last is null. */
   previous: WheelEntry | null;
   next: WheelEntry | null;
 }
@@ -66,9 +68,9 @@ export class TimingWheel {
   #cursor = 0;
   /** The entries that wait. */
   #size = 0;
-  readonly #first: (WheelEntry | null)[] = Array.from({ length: allSlots }, () => null);
+  readonly #first: (WheelEntry | null)[] = Array.from({ length: slotsAtFirst }, () => null);
   /** One bit a numbered slot in use, and one bit a word that is not 0, so that empty slots are never walked. */
-  readonly #occupied: Int32Array = new Int32Array(numberedSlots / 32);
+  readonly #occupied: Int32Array = new Int32Array((levels * slotsPerLevel) / 32);
   #occupiedWords = 0;
 
   constructor(resolution: number, now: number) {
@@ -87,13 +89,10 @@ export class TimingWheel {
     this.#file(entry, now);
   }
 
-  /** Takes an entry out for good, and forgets its neighbours: a timer that someone keeps must keep no other alive. */
+  /** Takes an entry out for good. */
   remove(entry: WheelEntry): void {
     this.#unlink(entry);
-    entry.due = ended;
-    entry.previous = null;
-    entry.next = null;
-    this.#size--;
+    this.#end(entry);
   }
 
   /**
@@ -140,7 +139,7 @@ export class TimingWheel {
 
   /** Takes every entry out. */
   clear(): void {
-    for (let slot = 0; slot < allSlots; slot++) {
+    for (let slot = 0; slot < this.#first.length; slot++) {
       for (let entry = this.#first[slot] ?? null; entry !== null; entry = this.#first[slot] ?? null) this.remove(entry);
     }
   }
@@ -148,25 +147,38 @@ export class TimingWheel {
   /**
    * A slot comes up: due entries leave, the others are filed where they now belong. The entries are set apart first,
    * because `due` runs user code, which may move any of them and file others into the same slot.
+   * They are taken from both ends in turn: where each is a cache miss away, the two chains are waited for at once.
    */
   #comeUp(slot: number, now: number, due: (entry: WheelEntry) => number | undefined): void {
     this.work.slots++;
-    const first = this.#first[slot] ?? null;
-    this.#first[slot] = null;
+    const slots = this.#first;
+    let first = slots[slot] ?? null;
+    slots[slot] = null;
     this.#mark(slot, false);
-    this.#first[runningSlot] = first;
-    for (let entry = first; entry !== null; entry = this.#first[runningSlot] ?? null) {
+    slots[runningSlot] = first;
+    for (let fromEnd = false; first !== null; first = slots[runningSlot] ?? null) {
+      const entry: WheelEntry = fromEnd ? (first.previous as WheelEntry) : first;
+      fromEnd = !fromEnd;
+      this.work.entries++;
+      this.#detach(first, entry, runningSlot);
       if (entry.at > now) {
-        this.#unlink(entry);
         this.#file(entry, now);
         continue;
       }
-      this.remove(entry);
+      this.#end(entry);
       const again = due(entry);
       if (again === undefined) continue;
       entry.at = again;
       this.add(entry, now);
     }
+  }
+
+  /** The entry, which has left its slot, forgets its neighbours: a timer that someone keeps must keep no other alive. */
+  #end(entry: WheelEntry): void {
+    entry.due = ended;
+    entry.previous = null;
+    entry.next = null;
+    this.#size--;
   }
 
   #timeOf(tick: number): number {
@@ -209,55 +221,74 @@ export class TimingWheel {
 
   /** The slot for the ticks with this digit: 256 slots a level, and 8 bits of shift a level. */
   #slotOf(tick: number, shift: number): number {
-    return shift * (slotsPerLevel / digitBits) + ((tick >> shift) & (slotsPerLevel - 1));
+    return firstNumbered + shift * (slotsPerLevel / digitBits) + ((tick >> shift) & (slotsPerLevel - 1));
   }
 
   /** The tick at which a slot comes up: the first of those it stands for. */
   #tickOf(slot: number): number {
     if (slot === farSlot) return ticksPerTurn;
-    const shift = (slot >> digitBits) * digitBits;
+    const numbered = slot - firstNumbered;
+    const shift = (numbered >> digitBits) * digitBits;
     const above = shift + digitBits;
     // A shift by 32 is a shift by 0: the digits above the last level are all 0.
     const upper = above < 32 ? (this.#cursor >> above) << above : 0;
-    return upper | ((slot & (slotsPerLevel - 1)) << shift);
+    return upper | ((numbered & (slotsPerLevel - 1)) << shift);
   }
 
   /** The slot in use that comes up first, or `noSlot`. Lower levels come up before higher ones. */
   #nextSlot(): number {
     if (this.#occupiedWords === 0) return this.#first[farSlot] === null ? noSlot : farSlot;
     const word = lowestBit(this.#occupiedWords);
-    return word * 32 + lowestBit(this.#occupied[word] ?? 0);
+    return firstNumbered + word * 32 + lowestBit(this.#occupied[word] ?? 0);
   }
 
   #link(entry: WheelEntry, slot: number): void {
-    const second = this.#first[slot] ?? null;
-    entry.previous = null;
+    const slots = this.#first;
+    while (slot >= slots.length) slots.push(null);
+    const second = slots[slot] ?? null;
     entry.next = second;
-    this.#first[slot] = entry;
+    slots[slot] = entry;
+    entry.previous = second === null ? entry : second.previous;
     if (second === null) this.#mark(slot, true);
     else second.previous = entry;
   }
 
   #unlink(entry: WheelEntry): void {
     this.work.entries++;
-    const { due, previous, next } = entry;
-    if (next !== null) next.previous = previous;
-    if (previous !== null) {
+    const { due, next } = entry;
+    const previous = entry.previous as WheelEntry;
+    if (next !== null && previous.next !== null) {
       previous.next = next;
+      next.previous = previous;
       return;
     }
-    // What is set apart to run keeps its old tick, since writing each entry once more would cost a cache miss each.
-    const running = this.#first[runningSlot] === entry;
+    // What is set apart to run keeps its old tick: writing each entry once more would cost a cache miss each.
+    const first = this.#first[runningSlot];
+    const running = first === entry || first?.previous === entry;
     const slot = running ? runningSlot : due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
+    this.#detach(this.#first[slot] as WheelEntry, entry, slot);
+    if (this.#first[slot] === null) this.#mark(slot, false);
+  }
+
+  /** Takes the first or the last entry out of the slot's list. */
+  #detach(first: WheelEntry, entry: WheelEntry, slot: number): void {
+    const previous = entry.previous as WheelEntry;
+    if (entry !== first) {
+      previous.next = null;
+      first.previous = previous;
+      return;
+    }
+    const { next } = entry;
+    if (next !== null) next.previous = previous;
     this.#first[slot] = next;
-    if (next === null) this.#mark(slot, false);
   }
 
   /** Notes whether a numbered slot is in use. */
   #mark(slot: number, used: boolean): void {
-    if (slot >= numberedSlots) return;
-    const word = slot >> 5;
-    const bit = 1 << (slot & 31);
+    const numbered = slot - firstNumbered;
+    if (numbered < 0) return;
+    const word = numbered >> 5;
+    const bit = 1 << (numbered & 31);
     const bits = this.#occupied[word] ?? 0;
     const marked = used ? bits | bit : bits & ~bit;
     this.#occupied[word] = marked;

@@ -16,10 +16,27 @@ test("a client that keeps the pace exactly is fast enough, and one byte less is 
   assert.equal(new RateMeter(rate).observe(1199, 5000), false);
 });
 
-test("a burst does not buy time: each period is judged by itself", () => {
+test("a burst buys one more period at most", () => {
   const meter = new RateMeter(rate);
   assert.equal(meter.observe(1_000_000, 5000), true);
+  assert.equal(meter.observe(0, 5000), true);
   assert.equal(meter.observe(0, 5000), false);
+});
+
+test("a client at the pace passes though its bytes are seen in steps of up to a period's worth", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1200 }), fc.integer({ min: 50, max: 1000 }), (step, every) => {
+      const meter = new RateMeter(rate);
+      // What the kernel took at first is seen at once.
+      let seen = step;
+      assert.equal(meter.observe(step, 0), true);
+      for (let time = every; time < 60_000; time += every) {
+        const taken = step + Math.floor((time * rate.bytesPerSecond) / 1000 / step) * step;
+        assert.equal(meter.observe(taken - seen, every), true, `at ${time} ms`);
+        seen = taken;
+      }
+    }),
+  );
 });
 
 test("after a restart the grace period begins anew", () => {

@@ -6,22 +6,26 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { performance } from "node:perf_hooks";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { connectionOf, custodianOf, requestOf } from "../../src/index.ts";
 import type { Custodian, ManagedRequest } from "../../src/index.ts";
+import { gate } from "../support/clients.ts";
 import { answers, get, settle, startWeb, until } from "../protocols/http1/web.ts";
 
 /** An upstream that never answers, and says when its client has left. */
-async function deafUpstream(t: TestContext): Promise<{ url: string; left: Promise<number> }> {
-  let leave = (_at: number): void => {};
-  const left = new Promise<number>((resolve) => (leave = resolve));
-  const server = createServer((request) => request.socket.on("close", () => leave(performance.now())));
+async function deafUpstream(t: TestContext): Promise<{ url: string; asked: Promise<void>; left: Promise<void> }> {
+  const asked = gate();
+  const left = gate();
+  const server = createServer((request) => {
+    asked.open();
+    request.socket.on("close", () => left.open());
+  });
   await once(server.listen(0, "127.0.0.1"), "listening");
   t.after(() => server.closeAllConnections());
   t.after(() => server.close());
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, left };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, asked: asked.promise, left: left.promise };
 }
 
 for (const [name, leave] of [
@@ -30,24 +34,19 @@ for (const [name, leave] of [
 ] as readonly [string, (client: Awaited<ReturnType<Awaited<ReturnType<typeof startWeb>>["connect"]>>) => unknown][]) {
   test(`a handler that awaits a fetch with the request's signal stops when its client ${name}; the upstream sees it`, async (t) => {
     const upstream = await deafUpstream(t);
-    let stopped = (_at: number): void => {};
-    const stop = new Promise<number>((resolve) => (stopped = resolve));
+    const stopped = gate();
     const web = await startWeb(t, async (request, response) => {
-      await fetch(upstream.url, { signal: custodianOf(request).signal }).catch(() => stopped(performance.now()));
+      await fetch(upstream.url, { signal: custodianOf(request).signal }).catch(() => stopped.open());
       response.end();
     });
     const client = await web.connect();
     client.write(get("/"));
     await until(() => web.server.connections.countByPhase().handling === 1);
     // The fetch has to reach the upstream first.
-    for (let i = 0; i < 20; i++) await settle();
-    const left = performance.now();
+    await upstream.asked;
     leave(client);
-    const lateness = [(await stop) - left, (await upstream.left) - left];
-    assert.ok(
-      lateness.every((ms) => ms < 50),
-      `stopped after ${lateness.join(" and ")} ms`,
-    );
+    await Promise.all([stopped.promise, upstream.left]);
+    assert.equal(web.clock.now(), 0, "no timer stood between");
   });
 }
 

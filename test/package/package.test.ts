@@ -50,7 +50,13 @@ test("the package holds what its users need and nothing else", () => {
 test("the package of the command line holds the command and nothing else", () => {
   const paths = cli.files.map(({ path }) => path);
   const others = paths.filter((path) => !/^dist\/.+\.(js|js\.map)$/.test(path));
-  assert.deepEqual(others.toSorted(), ["LICENSE", "README.md", "bin/portreeve.js", "package.json"]);
+  assert.deepEqual(others.toSorted(), [
+    "LICENSE",
+    "README.md",
+    "bin/portreeve.js",
+    "package.json",
+    "portreeve.schema.json",
+  ]);
 });
 
 test("JavaScript uses every entry by import", async () => {
@@ -59,7 +65,7 @@ test("JavaScript uses every entry by import", async () => {
     [code, printed],
     [
       0,
-      `${JSON.stringify({ reason: "read-timeout", fired: true, answer: "hello\nquit\n", same: true, forms: ["b", "ERR_PORTREEVE_FORM_DATA_PARSER"] })}\n`,
+      `${JSON.stringify({ reason: "read-timeout", fired: true, answer: "hello\nquit\n", same: true, forms: ["b", "ERR_PORTREEVE_FORM_DATA_PARSER"], grace: 3000, signals: 1 })}\n`,
     ],
   );
 });
@@ -68,7 +74,10 @@ test("CommonJS uses every entry by require, without a warning", async () => {
   const { code, printed } = await run(process.execPath, ["require.cjs"], project.path);
   assert.deepEqual(
     [code, printed],
-    [0, `${JSON.stringify({ name: "portreeve", fired: true, manager: true, same: true, forms: "function" })}\n`],
+    [
+      0,
+      `${JSON.stringify({ name: "portreeve", fired: true, manager: true, same: true, forms: "function", grace: 3000, signals: 1 })}\n`,
+    ],
   );
 });
 

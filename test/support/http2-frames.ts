@@ -14,7 +14,7 @@ export const frameTypes = {
   continuation: 9,
 } as const;
 
-export const flags = { ack: 1, endStream: 1, endHeaders: 4 } as const;
+const flags = { ack: 1, endStream: 1, endHeaders: 4 } as const;
 
 export const preface: Buffer = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 

@@ -2,7 +2,7 @@
  * A program of this project as a child process, the way a user runs it.
  */
 import { spawn, spawnSync } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import type { TestContext } from "node:test";
 import { projectRoot } from "./paths.ts";
@@ -14,10 +14,11 @@ export class Program {
   stdout = "";
   stderr = "";
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, options: SpawnOptions = {}) {
     // Not for tests: what the program does in production is what counts here.
     const { NODE_ENV: _test, ...inherited } = process.env;
-    this.child = spawn(process.execPath, args, { cwd: projectRoot, env: { ...inherited, NO_COLOR: "1", ...env } });
+    const settings = { cwd: projectRoot, env: { ...inherited, NO_COLOR: "1", ...env }, ...options };
+    this.child = spawn(process.execPath, args, settings);
     this.child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
     this.ended = once(this.child, "close").then(([code, signal]) => (code ?? signal) as number | string);
@@ -47,8 +48,13 @@ export class Program {
 }
 
 /** Starts a program that ends with the test at the latest. */
-export function startProgram(t: TestContext, args: readonly string[], env?: NodeJS.ProcessEnv): Program {
-  const program = new Program(args, env);
+export function startProgram(
+  t: TestContext,
+  args: readonly string[],
+  env?: NodeJS.ProcessEnv,
+  options?: SpawnOptions,
+): Program {
+  const program = new Program(args, env, options);
   t.after(async () => {
     program.signal("SIGKILL");
     await program.ended;

@@ -145,3 +145,24 @@ test("plain timers are not forgiven: grace periods and finalizers end on time, o
   clock.advance(0);
   assert.deepEqual(fired, [["timer", 3000]]);
 });
+
+for (const forgiving of [true, false]) {
+  test(`a manager that is ${forgiving ? "" : "not "}forgiving asks its clock for ${forgiving ? "a" : "no"} round of I/O first`, () => {
+    const clock = new ManualClock();
+    const asked: unknown[] = [];
+    const manager = startTimerManager({
+      forgiving,
+      clock: {
+        now: () => clock.now(),
+        wakeAfter(ms, wake, afterIo) {
+          asked.push(afterIo);
+          return clock.wakeAfter(ms, wake);
+        },
+        cancelWakeup: (wakeup) => clock.cancelWakeup(wakeup),
+      },
+    });
+    startTimer(manager, 10, () => startTimer(manager, 10, () => {}));
+    clock.advance(100);
+    assert.deepEqual(asked, [forgiving, forgiving]);
+  });
+}

@@ -45,7 +45,7 @@ test("a deadline already past fires after the code that set it has run to its en
   assert.deepEqual(order, ["call", "promise", "timer"]);
 });
 
-test("bytes that came while the loop was blocked are read before a deadline is judged", async (t) => {
+test("bytes that came while the loop was blocked are read before the deadline of a client is judged", async (t) => {
   const server = net.createServer().listen(0, "127.0.0.1");
   t.after(() => server.close());
   await once(server, "listening");
@@ -57,7 +57,7 @@ test("bytes that came while the loop was blocked are read before a deadline is j
   t.after(() => client.destroy());
   t.after(() => socket.destroy());
 
-  const manager = startTimerManager();
+  const manager = startTimerManager({ forgiving: true });
   const order: string[] = [];
   const fired = new Promise<void>((resolve) => {
     // Blocked in the phase in which Node runs its timers, with ours due: the worst case.

@@ -33,4 +33,4 @@ app.post("/upload", multer().single("file"), (request, response) => {
   response.send(`${request.file.size}\n`);
 });
 
-export const server = app.listen(0, "127.0.0.1", () => console.log(`listening on ${server.address().port}`));
+const server = app.listen(0, "127.0.0.1", () => console.log(`listening on ${server.address().port}`));

@@ -36,5 +36,5 @@ app.post("/upload", async (request) => {
 });
 
 await app.listen({ port: 0, host: "127.0.0.1" });
-export const { server } = app;
+const { server } = app;
 console.log(`listening on ${server.address().port}`);

@@ -37,6 +37,4 @@ app.post("/upload", async (context) => {
   return context.text(`${file.size}\n`);
 });
 
-export const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) =>
-  console.log(`listening on ${port}`),
-);
+serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => console.log(`listening on ${port}`));

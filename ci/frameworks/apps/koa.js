@@ -4,7 +4,7 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import multer from "@koa/multer";
-import Router from "@koa/router";
+import { Router } from "@koa/router";
 import Koa from "koa";
 
 const board = new EventEmitter();
@@ -43,4 +43,4 @@ router.post("/upload", multer().single("file"), (context) => {
 const app = new Koa();
 app.silent = true;
 app.use(router.routes());
-export const server = app.listen(0, "127.0.0.1", () => console.log(`listening on ${server.address().port}`));
+const server = app.listen(0, "127.0.0.1", () => console.log(`listening on ${server.address().port}`));

@@ -56,5 +56,5 @@ Module({ controllers: [BoardController] })(BoardModule);
 const app = await NestFactory.create(BoardModule, { logger: false });
 app.useBodyParser("text", { limit: "10mb" });
 await app.listen(0, "127.0.0.1");
-export const server = app.getHttpServer();
+const server = app.getHttpServer();
 console.log(`listening on ${server.address().port}`);

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 
-export const server = createServer((_request, response) => response.end("hello\n"));
+const server = createServer((_request, response) => response.end("hello\n"));
 const io = new Server(server);
 
 io.on("connection", (socket) => {

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 
-export const server = createServer((_request, response) => response.end("hello\n"));
+const server = createServer((_request, response) => response.end("hello\n"));
 const sockets = new WebSocketServer({ server });
 
 sockets.on("connection", (socket) => {

@@ -1,5 +1,6 @@
 // Apps of apps/ under a manager whose clock is moved by hand, and HTTP clients for them.
 import assert from "node:assert/strict";
+import { channel } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
@@ -8,21 +9,28 @@ import { ManualClock } from "portreeve/testing";
 
 let copies = 0;
 
-/** A fresh copy of the module of an app, listening. */
-export async function start(name) {
-  copies += 1;
-  const app = await import(`../apps/${name}.js?copy=${copies}`);
-  if (!app.server.listening) await once(app.server, "listening");
-  return app;
+/** The next server of this process that listens: grpc-js does not show the one it makes. */
+function nextServer() {
+  const listening = channel("tracing:net.server.listen:asyncStart");
+  return new Promise((resolve) => {
+    listening.subscribe(function heard({ server }) {
+      listening.unsubscribe(heard);
+      resolve(server);
+    });
+  });
 }
 
 /** A fresh copy of an app under `manage`, its limits at their defaults unless given. Closed with the test. */
 export async function startManaged(t, name, options = {}) {
-  const app = await start(name);
+  copies += 1;
+  const found = nextServer();
+  await import(`../apps/${name}.js?copy=${copies}`);
+  const server = await found;
   const clock = new ManualClock();
-  const managed = manage(app.server, { clock, ...options });
+  const managed = manage(server, { clock, ...options });
   t.after(() => managed.close());
-  return { app, clock, managed, port: app.server.address().port };
+  if (!server.listening) await once(server, "listening");
+  return { clock, managed, port: server.address().port };
 }
 
 /** One connection of a client that keeps it alive. Closed with the test. */
@@ -39,6 +47,11 @@ class Client {
   constructor(agent, port) {
     this.#agent = agent;
     this.#port = port;
+  }
+
+  /** Closes its connection. */
+  close() {
+    this.#agent.destroy();
   }
 
   /** Begins a request; its body, if it has one, is the caller's to send. @returns node:http's own */

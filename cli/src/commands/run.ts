@@ -2,7 +2,7 @@
  * `portreeve run <app>`: a program of node with its servers under a manager, its code untouched.
  */
 import { spawn } from "node:child_process";
-import type { ChildProcess, StdioOptions } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { join, resolve } from "node:path";
@@ -16,8 +16,6 @@ import { collectLimit, limitsHelp } from "../limits.ts";
 import { environmentFor } from "../run-settings.ts";
 import type { RunFlags } from "../run-settings.ts";
 
-/** The pipe for signals: above the descriptors that programs are given by number, which pass through to them. */
-const signalDescriptor = 63;
 const handedOn = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /** The limits that some kind of server enforces. */
@@ -43,18 +41,19 @@ async function runProgram(app: string, args: readonly string[], flags: RunFlags)
   const env = environmentFor(flags, process.env, await readConfig(flags.config));
   mustBeProgram(app);
   const preloads = [import.meta.resolve("portreeve/register"), new URL("../report.js", import.meta.url).href];
-  const stdio: StdioOptions = Array.from({ length: signalDescriptor }, (_, fd) => (fd < 3 ? "inherit" : "ignore"));
+  // What systemd hands down passes through; the pipe for signals comes after it.
+  const signalDescriptor = 3 + Math.min(Number(env["LISTEN_FDS"] ?? 0) || 0, 1000);
+  const stdio = Array.from({ length: signalDescriptor }, () => "inherit" as const);
   const child = spawn(
     process.execPath,
     [...process.execArgv, ...preloads.flatMap((preload) => ["--import", preload]), app, ...args],
     { stdio: [...stdio, "pipe"], env: { ...env, [signalDescriptorVariable]: String(signalDescriptor) } },
   );
-  await ended(child);
+  await ended(child, child.stdio[signalDescriptor as 3] as unknown as Writable);
 }
 
 /** Hands signals on, and ends as the program does. */
-function ended(child: ChildProcess): Promise<void> {
-  const pipe = child.stdio[signalDescriptor as 3] as unknown as Writable;
+function ended(child: ChildProcess, pipe: Writable): Promise<void> {
   // The program may have ended, or closed what it was given.
   pipe.on("error", () => {});
   const handlers = handedOn.map((name) => [name, () => void pipe.write(`${name}\n`)] as const);

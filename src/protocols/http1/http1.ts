@@ -5,11 +5,12 @@
 import { IncomingMessage } from "node:http";
 import type { Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
-import { responseOnSocket } from "../../core/node-internals.ts";
+import { Server as TlsServer, TLSSocket } from "node:tls";
+import { httpSocketsOf, responseOnSocket, wasUpgraded } from "../../core/node-internals.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
-import { connectionOf, connectionOfPort } from "../../connection/lookup.ts";
+import { connectionOf, connectionOfPort, hearErrors } from "../../connection/lookup.ts";
 import { isProtocolError } from "../../connection/ports.ts";
 import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
 import { interceptEmit } from "../intercept.ts";
@@ -37,23 +38,46 @@ export const enforcedByHttp1: readonly SafetyLimitName[] = [
 /** Speaks HTTP/1.1 on the sockets of `server`, with the program's own listeners. */
 export function http1(server: Server & HttpSettings, limits: SafetyLimits): Protocol {
   const settings = new ServerSettings(server, limits);
+  let meet: ((socket: Socket) => void) | undefined;
+  const connectionOn = ({ socket }: IncomingMessage): Connection | undefined => {
+    if (connectionOfPort(socket) === undefined) meet?.(socket);
+    return connectionOfPort(socket);
+  };
   const interceptions = [
     // With a listener for an expectation of the client there is no 'request' of it.
-    ...["request", "checkContinue", "checkExpectation"].map((event) => takeRequests(server, event)),
-    ...["upgrade", "connect"].map((event) => takeUpgrades(server, event)),
+    ...["request", "checkContinue", "checkExpectation"].map((event) => takeRequests(server, event, connectionOn)),
+    ...["upgrade", "connect"].map((event) => takeUpgrades(server, event, connectionOn)),
     takeClientErrors(server),
   ];
+  const speakOn = (connection: Connection, socket: Socket): Http1Speaker => {
+    const speaker = new Http1Speaker(connection, settings);
+    connection.speaker = speaker;
+    socket.setTimeout = setTimeoutOfHttp1;
+    // How node:http closes after the last response. Ours lets a client that is still sending see that response.
+    socket.destroySoon = destroySoonOfHttp1;
+    return speaker;
+  };
   return {
     name: "an HTTP/1.1 server",
     enforces: enforcedByHttp1,
     looks: true,
     speak(connection: Connection, socket: Socket, pass: () => void) {
-      connection.speaker = new Http1Speaker(connection, settings);
-      socket.setTimeout = setTimeoutOfHttp1;
-      // How node:http closes after the last response. Ours lets a client that is still sending see that response.
-      socket.destroySoon = destroySoonOfHttp1;
+      speakOn(connection, socket);
       pass();
       return undefined;
+    },
+    adoption() {
+      const known = httpSocketsOf(server);
+      return (connection, socket) => {
+        const isEncrypted = server instanceof TlsServer && !(socket instanceof TLSSocket);
+        if (known === undefined && isEncrypted) return false;
+        if (wasUpgraded(socket) || known?.has(socket) === false) adoptUpgraded(connection);
+        else speakOn(connection, socket).adopt(responseOnSocket(socket), known?.get(socket) === true);
+        return true;
+      };
+    },
+    findMore(found) {
+      meet = found;
     },
     refuse: (socket) => refusal(socket),
     detach() {
@@ -67,7 +91,9 @@ export function http1(server: Server & HttpSettings, limits: SafetyLimits): Prot
 function setTimeoutOfHttp1(this: Socket, ms: number, callback?: () => void): Socket {
   const speaker = connectionOfPort(this)?.speaker;
   if (callback === undefined && speaker instanceof Http1Speaker && speaker.takeIdleTimer(ms)) return this;
-  return Socket.prototype.setTimeout.call(this, ms, callback);
+  // A stream that is no socket has none.
+  const { setTimeout } = Object.getPrototypeOf(this) as Partial<Socket>;
+  return setTimeout?.call(this, ms, callback) ?? this;
 }
 
 /** One function for all sockets. */
@@ -75,29 +101,29 @@ function destroySoonOfHttp1(this: Socket): void {
   connectionOfPort(this)?.finish();
 }
 
-function speakerOf(request: IncomingMessage): Http1Speaker | undefined {
-  // On a server that speaks HTTP/2 as well, those of HTTP/2 come by here, too.
-  if (!(request instanceof IncomingMessage)) return undefined;
-  // A response has no socket before its turn has come; a request always has.
-  const speaker = connectionOfPort(request.socket)?.speaker;
-  return speaker instanceof Http1Speaker ? speaker : undefined;
-}
+/** The connection of a request. A response has no socket before its turn has come; a request always has. */
+type ConnectionOn = (request: IncomingMessage) => Connection | undefined;
 
-function takeRequests(server: Server, event: string): Interception {
-  const requests = interceptEmit(server, event, (...args) => {
-    const [request, response] = args as [IncomingMessage, ServerResponse];
-    if (speakerOf(request)?.begin(request, response) === false) return;
-    passOrEnd(requests, args, connectionOfPort(request.socket));
+function takeRequests(server: Server, event: string, connectionOn: ConnectionOn): Interception {
+  const requests = interceptEmit(server, event, (given, response) => {
+    const request = given as IncomingMessage;
+    // On a server that speaks HTTP/2 as well, those of HTTP/2 come by here, too.
+    const speaker = request instanceof IncomingMessage ? connectionOn(request)?.speaker : undefined;
+    if (speaker instanceof Http1Speaker && !speaker.begin(request, response as ServerResponse)) return;
+    passOrEnd(requests, request, response);
   });
   return requests;
 }
 
-function takeUpgrades(server: Server, event: string): Interception {
+function takeUpgrades(server: Server, event: string, connectionOn: ConnectionOn): Interception {
   const upgrades = interceptEmit(server, event, (...args) => {
     const request = args[0] as IncomingMessage;
-    const connection = connectionOfPort(request.socket);
-    if (connection !== undefined) leaveHttp(connection, request);
-    passOrEnd(upgrades, args, connection);
+    const connection = connectionOn(request);
+    // node:http does not listen any more.
+    hearErrors(request.socket);
+    // One that was met only now is upgraded already.
+    if (connection !== undefined && connection.phase !== "upgraded") leaveHttp(connection, request);
+    passOrEnd(upgrades, request, ...args.slice(1));
   });
   return upgrades;
 }
@@ -110,10 +136,11 @@ function leaveHttp(connection: Connection, request: IncomingMessage): void {
 }
 
 /** A listener of the program that throws ends its own connection only. */
-function passOrEnd(interception: Interception, args: unknown[], connection: Connection | undefined): void {
+function passOrEnd(interception: Interception, request: IncomingMessage, ...rest: unknown[]): void {
   try {
-    interception.pass(...args);
+    interception.pass(request, ...rest);
   } catch (error) {
+    const connection = connectionOf(request);
     if (connection === undefined) throw error;
     connection.manager.fail(toError(error), connection);
     connection.end("handler-error");
@@ -138,6 +165,11 @@ function endUnparsed(connection: Connection, error: NodeJS.ErrnoException): void
   // The client has ended in the middle of a request.
   if (error.code === "HPE_INVALID_EOF_STATE") {
     connection.end("client-ended");
+    return;
+  }
+  // The program's own requestTimeout.
+  if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
+    connection.end("read-timeout");
     return;
   }
   const { speaker } = connection;

@@ -26,10 +26,13 @@ const sightings = 3;
 export class ServerSettings {
   readonly #server: HttpSettings;
   readonly #own: Readonly<Record<string, PropertyDescriptor | undefined>>;
+  /** The milliseconds that node:http has asked its idle timers for until now. */
+  readonly earlierIdleTimer: number;
   #sightings = 0;
 
   constructor(server: HttpSettings, limits: SafetyLimits) {
     this.#server = server;
+    this.earlierIdleTimer = this.idleTimer();
     const ours = settingsFor(server, limits);
     this.#own = Object.fromEntries(Object.keys(ours).map((name) => [name, ownProperty(server, name)]));
     Object.assign(server, ours);
@@ -40,10 +43,14 @@ export class ServerSettings {
     return this.#sightings < sightings;
   }
 
+  /** The milliseconds for which node:http promises to keep a connection. */
+  get keepAliveTimeout(): number {
+    return this.#server.keepAliveTimeout ?? 0;
+  }
+
   /** The milliseconds that node:http asks its idle timer for. */
   idleTimer(): number {
-    const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = usualBuffer } = this.#server;
-    return keepAliveTimeout + keepAliveTimeoutBuffer;
+    return this.keepAliveTimeout + (this.#server.keepAliveTimeoutBuffer ?? usualBuffer);
   }
 
   idleTimerSeen(): void {

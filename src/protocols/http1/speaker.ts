@@ -8,12 +8,13 @@
  *  - where the program has moved the request's deadline: that one alone, until the response has been sent.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
-import { sentHead } from "../../core/node-internals.ts";
+import { Socket } from "node:net";
+import { announceKeepAlive, responseOnSocket, sentHead } from "../../core/node-internals.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
+import { connectionOfPort } from "../../connection/lookup.ts";
 import { ManagedRequest, markRequest, markedRequest } from "../../connection/managed-request.ts";
 import type { RequestHost } from "../../connection/managed-request.ts";
 import type { Speaker } from "../../connection/speaker.ts";
@@ -41,13 +42,14 @@ export class Http1Speaker implements Speaker, RequestHost {
   #receivedAtIdle: number;
   /** When the oldest request's turn to be answered came. */
   #turnAt = 0;
-  /** The bytes sent, and when we first saw that there were so many. */
-  #sent = 0;
-  #sentAt = 0;
+  /** In `sending`: the bytes sent, and when we first saw that there were so many. */
+  #silence: { sent: number; since: number } | null = null;
   /** The response that was told to say `Connection: close`. */
   #told: ServerResponse | null = null;
   /** Whether node:http believes that its own timer of the idle connection is set. */
   #idleTimerTaken = false;
+  /** Whether it may have requests in flight that are older than our being here. */
+  #adopted = false;
   /** The status of what the parser refused. */
   parserStatus: number | null = null;
 
@@ -86,11 +88,50 @@ export class Http1Speaker implements Speaker, RequestHost {
       return false;
     }
     if (hasBody) {
-      const most = bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity;
-      this.#body = new IncomingBody(request, connection, most, () => connection.end("limit", "maxRequestBodyLength"));
+      this.#receive(request, bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity);
     }
     if (connection.shouldClose) this.#announceClose();
     return true;
+  }
+
+  /**
+   * Takes over a connection that was open before we came.
+   * @param response of the request in flight, or undefined between two
+   * @param receives whether a request is on its way
+   */
+  adopt(response: ServerResponse | undefined, receives: boolean): void {
+    const { connection } = this;
+    const socket = connection.input as Socket;
+    this.#adopted = true;
+    // Ours decides from now on; node:http believes that its own is still set.
+    if (socket.timeout === this.#settings.earlierIdleTimer) {
+      Socket.prototype.setTimeout.call(socket, 0);
+      this.#idleTimerTaken = true;
+    }
+    if (connection.bytesReceived === 0) connection.enter("idle", plan.request);
+    else {
+      this.#requests = 1;
+      if (response !== undefined) this.#resume(response);
+      else if (receives) connection.enter("reading", plan.request);
+      else connection.enter("idle", plan.idle);
+    }
+  }
+
+  /** A request whose handler had run before we came. */
+  #resume(response: ServerResponse): void {
+    const { req } = response;
+    if (!req.complete) {
+      const { safetyLimits } = this.connection.manager;
+      const { bodyIsLimited } = judgeHead(0, req.rawHeaders, safetyLimits);
+      this.#receive(req, bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity);
+    }
+    this.#takeTurn(response, this.#body !== null);
+    this.#watchEnds();
+  }
+
+  #receive(request: IncomingMessage, most: number): void {
+    const { connection } = this;
+    this.#body = new IncomingBody(request, connection, most, () => connection.end("limit", "maxRequestBodyLength"));
   }
 
   /** What no event tells: the first byte of a request, the begin of a response, and the silence of a handler. */
@@ -109,7 +150,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     this.#body?.observe(now);
     if (phase === "handling" && this.#response?.headersSent === true) {
       connection.enter("sending");
-      this.#sent = -1;
+      this.#silence = null;
     }
     if (phase === "sending") this.#lookForSilence(now);
   }
@@ -161,11 +202,18 @@ export class Http1Speaker implements Speaker, RequestHost {
     }
   }
 
-  /** What `speak` has put on the socket is put off again; a body under way still passes through our `push`. */
+  /** What we have put on the socket, and on what is in flight, is put off again. The server's settings are its own by now. */
   letGo(): void {
-    const socket = this.connection.input as Partial<Socket>;
-    delete socket.setTimeout;
-    delete socket.destroySoon;
+    const socket = this.connection.input as Socket;
+    delete (socket as Partial<Socket>).setTimeout;
+    delete (socket as Partial<Socket>).destroySoon;
+    this.#body?.letGo();
+    for (const response of this.#open()) {
+      response.off("close", responseClosed);
+      announceKeepAlive(response, this.#settings.keepAliveTimeout);
+    }
+    // node:http believes that its own timer has been running.
+    if (this.#idleTimerTaken && this.#response === null) socket.setTimeout(this.#settings.idleTimer());
   }
 
   requestOf(value: object): ManagedRequest | undefined {
@@ -221,6 +269,15 @@ export class Http1Speaker implements Speaker, RequestHost {
       this.#takeTurn(next, this.#body !== null);
       return;
     }
+    if (this.#adopted) {
+      // Of those that came together before us only the one in turn could be found.
+      const older = responseOnSocket(connection.input as Socket);
+      this.#adopted = older !== undefined;
+      if (older !== undefined) {
+        this.#resume(older);
+        return;
+      }
+    }
     this.#body = null;
     this.#receivedAtIdle = connection.bytesReceived;
     if (connection.shouldClose) connection.finish();
@@ -272,15 +329,14 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const response = this.#response;
     if (response === null || connection.unsentBytes > 0 || response.writableEnded) {
-      this.#sent = -1;
+      this.#silence = null;
       return;
     }
     const sent = (connection.output as Socket).bytesWritten;
-    if (sent !== this.#sent) {
-      this.#sent = sent;
-      this.#sentAt = now;
-    } else if (now - this.#sentAt >= connection.manager.safetyLimits.responseSendTimeout) {
-      if (silentTypes.test(contentType.exec(sentHead(response))?.[1] ?? "")) this.#sentAt = Infinity;
+    const silence = this.#silence;
+    if (silence?.sent !== sent) this.#silence = { sent, since: now };
+    else if (now - silence.since >= connection.manager.safetyLimits.responseSendTimeout) {
+      if (silentTypes.test(contentType.exec(sentHead(response))?.[1] ?? "")) silence.since = Infinity;
       else connection.end("response-stalled", "responseSendTimeout");
     }
   }
@@ -288,14 +344,14 @@ export class Http1Speaker implements Speaker, RequestHost {
   /** By its event, where node:http gives no other news of the end of a response. */
   #watchEnds(): void {
     for (const response of this.#open()) {
-      if (response.listeners("close").includes(this.#responseClosed)) continue;
-      response.once("close", this.#responseClosed);
+      if (!response.listeners("close").includes(responseClosed)) response.once("close", responseClosed);
     }
   }
 
-  readonly #responseClosed = (): void => {
+  /** A response has closed. */
+  responseClosed(): void {
     if (this.#response?.closed === true) this.#answered();
-  };
+  }
 
   /** Takes the socket from node:http, so that what still comes is thrown away rather than parsed. */
   #leaveSocketToUs(): void {
@@ -315,4 +371,10 @@ export class Http1Speaker implements Speaker, RequestHost {
     this.#told = !newest.headersSent && newest.shouldKeepAlive ? newest : null;
     newest.shouldKeepAlive = false;
   }
+}
+
+/** One function for all responses. */
+function responseClosed(this: ServerResponse): void {
+  const speaker = connectionOfPort(this.req.socket)?.speaker;
+  if (speaker instanceof Http1Speaker) speaker.responseClosed();
 }

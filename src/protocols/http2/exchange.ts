@@ -20,7 +20,7 @@ import { limitStatus } from "../heads.ts";
 import { IncomingBody } from "../request-body.ts";
 import { allowances } from "./control-frames.ts";
 import { answerAndCutOff, cutOff, markUnfinished } from "./own-methods.ts";
-import { StreamSending } from "./sending.ts";
+import { StreamSending, mayBeSilent } from "./sending.ts";
 import type { Cut, SessionSending } from "./sending.ts";
 
 const cutChannel = defineChannel<{
@@ -73,14 +73,14 @@ export class Exchange implements RequestHost {
     const { safetyLimits } = this.connection.manager;
     const moved = this.#request?.movedDeadline;
     if (moved != null) return moved;
-    if (body?.isAwaited === true) return body.deadline(safetyLimits);
+    if (body !== null && this.#bodyIsOwed) return body.deadline(safetyLimits);
     if (stream.headersSent) return Infinity;
     return Math.max(this.#begunAt, body?.progressAt ?? 0) + safetyLimits.responseTimeout;
   }
 
   /** Its deadline has passed. */
   expire(): void {
-    const awaited = this.#request?.movedDeadline == null && this.body?.isAwaited === true;
+    const awaited = this.#request?.movedDeadline == null && this.#bodyIsOwed;
     const reason = awaited ? "read-timeout" : "response-timeout";
     this.cut(reason, closeReasons[reason].limit);
   }
@@ -89,7 +89,7 @@ export class Exchange implements RequestHost {
   look(now: number, session: SessionSending): boolean {
     if (this.#cutFor !== null) return false;
     const { body } = this;
-    const owed = body?.isAwaited === true;
+    const owed = this.#bodyIsOwed;
     if (body !== null) {
       body.observe(now);
       if (owed) this.#hasten(this.deadline);
@@ -153,4 +153,9 @@ export class Exchange implements RequestHost {
 
   /** Nothing to do: the end of a stream is always heard. */
   watch(): void {}
+
+  /** Whether it is the client that we wait for. In a conversation, as of gRPC, it may be silent once we have answered. */
+  get #bodyIsOwed(): boolean {
+    return this.body?.isAwaited === true && !(this.stream.headersSent && mayBeSilent(this.stream));
+  }
 }

@@ -7,6 +7,7 @@
  */
 import type { ServerHttp2Stream } from "node:http2";
 import { streamBytesWritten } from "../../core/node-internals.ts";
+import { overfullGrace } from "../../connection/budget.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import { RateMeter } from "../../limits/rate.ts";
 import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
@@ -14,8 +15,6 @@ import { silentTypes } from "../heads.ts";
 
 /** Looks come at least this often; a longer time between two was a pause of ours, in milliseconds. */
 const longestLook = 500;
-/** How long more than `maxBufferedBytes` may wait without any progress, in milliseconds. */
-const overfullGrace = 5000;
 /** Bytes that a session sends besides the streams. */
 const frames = 16_384;
 
@@ -35,6 +34,11 @@ export interface SessionSending {
 export interface Cut {
   readonly reason: CloseReason;
   readonly limit: SafetyLimitName;
+}
+
+/** Bytes of a stream that wait: in its own buffer, which still has those on their way, or of a file. */
+export function waitingIn(stream: ServerHttp2Stream): number {
+  return Math.max(stream.writableLength, stream.bufferSize - stream.writableLength);
 }
 
 export class StreamSending {
@@ -63,7 +67,7 @@ export class StreamSending {
    */
   look(session: SessionSending, owed: boolean, now: number): Cut | null {
     const stream = this.#stream;
-    const waiting = stream.bufferSize;
+    const waiting = waitingIn(stream);
     // Where the writes of a stream are not counted, silence is the silence of the whole session.
     const written = streamBytesWritten(stream) ?? session.sent;
     const elapsed = Math.min(now - this.#lookedAt, longestLook);
@@ -80,7 +84,8 @@ export class StreamSending {
     }
     if (session.blocked || (waiting === 0 && (owed || !stream.headersSent))) return null;
     if (waiting === 0) return this.#judgeHandler(elapsed);
-    const isShared = session.sent - this.#sentThen <= waiting * session.streams + frames;
+    // Of a file that is sent from the disk no amount is known.
+    const isShared = stream.writableLength === 0 || session.sent - this.#sentThen <= waiting * session.streams + frames;
     return this.#judgeClient(isShared ? fresh : 0, elapsed, session.waiting);
   }
 
@@ -97,8 +102,12 @@ export class StreamSending {
   #judgeHandler(elapsed: number): Cut | null {
     this.#still += elapsed;
     if (this.#still < this.#limits.responseSendTimeout) return null;
-    const { sentHeaders, writableEnded } = this.#stream;
-    if (!writableEnded && silentTypes.test(String(sentHeaders?.["content-type"] ?? ""))) return null;
+    if (!this.#stream.writableEnded && mayBeSilent(this.#stream)) return null;
     return { reason: "response-stalled", limit: "responseSendTimeout" };
   }
+}
+
+/** Whether silence is no fault on a stream whose response has begun: event streams, and gRPC. */
+export function mayBeSilent({ sentHeaders }: ServerHttp2Stream): boolean {
+  return silentTypes.test(String(sentHeaders?.["content-type"] ?? ""));
 }

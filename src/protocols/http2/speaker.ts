@@ -4,7 +4,7 @@
  */
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { handleQueue } from "../../core/node-internals.ts";
+import { handleQueue, isSessionDead } from "../../core/node-internals.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
@@ -23,6 +23,7 @@ import { ControlFrames, allowances } from "./control-frames.ts";
 import { Exchange, http2Code } from "./exchange.ts";
 import { freeSession, freeStream, hasErrorListener, watchSession, watchStream } from "./own-methods.ts";
 import type { Http2Watcher } from "./own-methods.ts";
+import { waitingIn } from "./sending.ts";
 import type { SessionSending } from "./sending.ts";
 
 /** What a stream of a client may have on its way when nobody waits for it any more, where the settings do not say. */
@@ -94,6 +95,10 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       this.#abused("maxControlFrames");
       return;
     }
+    if (!this.#session.closed && isSessionDead(this.#session)) {
+      connection.end("protocol-error");
+      return;
+    }
     if (this.#open.size === 0) return;
     if (connection.shouldClose) this.#leave();
     const waiting = this.#waiting;
@@ -119,7 +124,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (busy) return this.#leaving ? safetyLimits.lingerTimeout : Math.min(next - now, safetyLimits.idleTimeout);
     // The client is still taking what the last streams have sent.
     if (this.unsentBytes > 0) return safetyLimits.idleTimeout;
-    if (this.#leaving) connection.finish();
+    if (this.#leaving) this.#finished();
     return undefined;
   }
 
@@ -196,8 +201,13 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       return;
     }
     const { output } = connection;
-    if (output.writableFinished || output.destroyed) this.#finished();
-    else output.once("finish", () => this.#finished());
+    if (output.writableFinished || output.destroyed) {
+      this.#finished();
+      return;
+    }
+    this.#leaving = true;
+    connection.timer.reset(connection.manager.safetyLimits.lingerTimeout);
+    output.once("finish", () => this.#finished());
   }
 
   streamClosedHere(stream: ServerHttp2Stream): void {
@@ -288,7 +298,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   /** The last open stream has ended. */
   #quiet(): void {
     const { connection } = this;
-    if (connection.closeReason !== null) return;
+    // A session that ends all its streams is about to tell of its own end.
+    if (connection.closeReason !== null || this.#session?.destroyed === true) return;
     if (connection.shouldClose) this.#leave();
     if (this.#leaving || this.#session?.closed === true) {
       this.#leaving = true;
@@ -321,7 +332,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   /** Bytes that wait in the streams. */
   get #waiting(): number {
     let bytes = 0;
-    for (const { stream } of this.#open.values()) bytes += stream.bufferSize;
+    for (const { stream } of this.#open.values()) bytes += waitingIn(stream);
     return bytes;
   }
 

@@ -23,6 +23,12 @@ export function net(): Protocol {
       pass();
       return undefined;
     },
+    adoption: () => (connection) => {
+      connection.speaker = new NetSpeaker(connection);
+      if (connection.bytesPassed > 0) connection.enter("handling", plan.idle);
+      else connection.enter("idle", plan.request);
+      return true;
+    },
     // At once, so that the descriptor is free before the next client is accepted.
     refuse: (socket) => socket.destroy(),
   };

@@ -1,8 +1,11 @@
 /**
- * TLS below another protocol: the handshake, with a deadline that frees the socket.
+ * TLS below another protocol: the handshake, with a deadline that frees the socket. The README beside this file has the
+ * flow in steps.
  */
-import type { Socket } from "node:net";
-import type { Server, TLSSocket } from "node:tls";
+import { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { Server } from "node:tls";
+import { httpSocketsOf, rawSocketOf } from "../../core/node-internals.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
@@ -10,47 +13,65 @@ import { connectionOfPort } from "../../connection/lookup.ts";
 import { isDeparture } from "../../connection/ports.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { interceptEmit } from "../intercept.ts";
-import type { Protocol } from "../protocol.ts";
-import { rawSocketOf } from "../../core/node-internals.ts";
+import type { Adopt, Protocol } from "../protocol.ts";
+import { Handshake, Handshakes } from "./handshakes.ts";
 
 /** Beyond what the protocol above enforces. */
 export const enforcedByTls: readonly SafetyLimitName[] = ["handshakeTimeout"];
 
 /** Speaks TLS on the connections of `server`, and `above` on what comes out of it. */
 export function tls(server: Server, above: Protocol): Protocol {
-  const pending = new WeakMap<Connection, (secure: TLSSocket) => void>();
+  const handshakes = new Handshakes();
+  let meet: ((socket: Socket) => void) | undefined;
   const secured = interceptEmit(server, "secureConnection", (socket) => {
     const secure = socket as TLSSocket;
-    const connection = connectionOfPort(rawSocketOf(secure));
-    const proceed = connection === undefined ? undefined : pending.get(connection);
-    if (proceed === undefined) secure.destroy();
-    else proceed(secure);
+    const handshake = handshakes.take(secure);
+    if (handshake !== undefined) handshake.succeed(secure);
+    else if (connectionOfPort(rawSocketOf(secure))?.closeReason != null) secure.destroy();
+    else {
+      // Its handshake had begun before we came.
+      meet?.(secure);
+      secured.pass(secure);
+    }
   });
+  const onFailure = (error: NodeJS.ErrnoException, secure: TLSSocket): void => {
+    handshakes.take(secure)?.connection.end(handshakeFailure(error));
+    // The program's own listeners may have left it open.
+    secure.destroy();
+  };
   server.on("tlsClientError", onFailure);
+  const shakeHands = (connection: Connection, socket: Socket, next: (secure: TLSSocket) => void): void => {
+    connection.enter("handshaking", plan.handshake);
+    handshakes.begin(new Handshake(connection, socket, next));
+  };
   return {
     name: above.name,
     enforces: [...enforcedByTls, ...above.enforces],
     looks: above.looks,
     refuse: (socket) => socket.resetAndDestroy(),
     speak(connection: Connection, socket: Socket, pass: () => void) {
-      connection.enter("handshaking", plan.handshake);
-      connection.speaker = { drain: () => connection.end("drained") };
       const work = new Promise<void>((resolve) => {
         void connection.closed.then(() => resolve());
-        pending.set(connection, (secure) => {
-          pending.delete(connection);
-          connection.speaker = null;
-          secure.allowHalfOpen = allowHalfOpen;
-          connection.replacePorts(secure, secure);
+        shakeHands(connection, socket, (secure) => {
           if (above.shakesHands !== true) connection.enter("idle", plan.request);
           resolve(above.speak(connection, secure, () => secured.pass(secure)));
         });
       });
-      // The TLS socket inherits this. Until the handshake is over, a client that ends has left.
-      const { allowHalfOpen } = socket;
-      socket.allowHalfOpen = false;
       pass();
       return work;
+    },
+    ...(above.adoption && {
+      adoption: () =>
+        adoption(server, above.adoption?.(), (connection, socket) =>
+          shakeHands(connection, socket, (secure) => {
+            if (above.shakesHands !== true) connection.enter("idle", plan.request);
+            void above.speak(connection, secure, () => secured.pass(secure));
+          }),
+        ),
+    }),
+    findMore(found) {
+      meet = found;
+      above.findMore?.(found);
     },
     detach() {
       secured.restore();
@@ -60,13 +81,30 @@ export function tls(server: Server, above: Protocol): Protocol {
   };
 }
 
-function onFailure(error: NodeJS.ErrnoException, secure: TLSSocket): void {
-  connectionOfPort(rawSocketOf(secure))?.end(handshakeFailure(error));
-  secure.destroy();
+/** How connections that are older than our being here are taken over. */
+function adoption(
+  server: Server,
+  above: Adopt | undefined,
+  shakeHands: (connection: Connection, socket: Socket) => void,
+): Adopt {
+  const secureOn = new Map<Socket | undefined, Socket>();
+  for (const secure of httpSocketsOf(server)?.keys() ?? []) secureOn.set(rawSocketOf(secure), secure);
+  return (connection, socket) => {
+    const secure = socket instanceof TLSSocket ? socket : secureOn.get(socket);
+    // Nothing was said to the client yet: it has not even begun.
+    if (secure === undefined && socket.bytesWritten === 0) {
+      shakeHands(connection, socket);
+      return true;
+    }
+    // Where nothing leads to the layer above, the bytes below it are what can be seen.
+    if (secure !== undefined) connection.replacePorts(secure, secure);
+    return above?.(connection, secure ?? socket) === true;
+  };
 }
 
 /** A client that only leaves is told apart by Node from one that resets: its error comes from no system call. */
 function handshakeFailure(error: NodeJS.ErrnoException): CloseReason {
+  if (error.code === "ERR_TLS_HANDSHAKE_TIMEOUT") return "handshake-timeout";
   if (!isDeparture(error)) return "protocol-error";
   return error.syscall === undefined ? "client-ended" : "client-reset";
 }

@@ -54,11 +54,13 @@ export class UpgradedSpeaker implements Speaker {
   /** While the client owes us the taking of bytes it is not the silence that counts. */
   extend(): number | undefined {
     const connection = this.#connection;
-    if (connection.deadlineMoved) return undefined;
-    this.look();
     const { timers, safetyLimits } = connection.manager;
-    if (connection.unsentBytes > 0) return safetyLimits.upgradedIdleTimeout;
-    const left = this.#passedAt + safetyLimits.upgradedIdleTimeout - timers.clock.now();
+    const { upgradedIdleTimeout } = safetyLimits;
+    // The program's own deadline, which no traffic moves.
+    if (connection.deadlineMoved || upgradedIdleTimeout === Infinity) return undefined;
+    this.look();
+    if (connection.unsentBytes > 0) return upgradedIdleTimeout;
+    const left = this.#passedAt + upgradedIdleTimeout - timers.clock.now();
     return left > 0 ? left : undefined;
   }
 

@@ -56,7 +56,7 @@ class PendingUpgrade implements Speaker, RequestHost {
     this.#answer = answer;
     const socket = connection.output as Socket;
     const own = Object.hasOwn(socket, "write");
-    const { write } = socket;
+    const write = Reflect.get(socket, "write") as (...args: unknown[]) => boolean;
     this.#write = (...args: unknown[]): boolean => {
       if (!this.#answered) this.#see(args[0]);
       return Reflect.apply(write, socket, args);

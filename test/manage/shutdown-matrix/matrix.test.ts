@@ -4,19 +4,20 @@
  */
 import { describe, test } from "node:test";
 import { http1Rows } from "./http1-rows.ts";
-import { socketRows } from "./socket-rows.ts";
+import { http2Rows } from "./http2-rows.ts";
+import { lateRows, socketRows } from "./socket-rows.ts";
+import { undisturbed } from "../../support/pauses.ts";
 import { Stage } from "./stage.ts";
 import { websocketRows } from "./websocket-rows.ts";
 
-const rows = [...http1Rows, ...socketRows, ...websocketRows].map((row) => ({
-  ...row,
-  on: row.on.filter((p) => !/h2/.test(p)),
-}));
+const rows = [...http1Rows, ...http2Rows, ...socketRows, ...websocketRows, ...lateRows];
 
-describe("draining", { concurrency: 8 }, () => {
+void describe("draining", { concurrency: 6 }, () => {
   for (const row of rows) {
     for (const protocol of row.on) {
-      test(`${protocol}: ${row.name}`, { timeout: 20_000 }, async (t) => row.play(await Stage.set(t, protocol, row)));
+      test(`${protocol}: ${row.name}`, { timeout: 60_000 }, (t) =>
+        undisturbed(t, async () => row.play(await Stage.set(t, protocol, row))),
+      );
     }
   }
 });

@@ -8,6 +8,7 @@ import type { TestContext } from "node:test";
 import { manage } from "../../../src/index.ts";
 import type { Managed, ManageOptions } from "../../../src/index.ts";
 import { until } from "../../support/clients.ts";
+import { undisturbed } from "../../support/pauses.ts";
 import { answers, get } from "../../protocols/http1/web.ts";
 import { Stage, came, endedAtGrace, endedAtOnce, endedWithWork, grace } from "./stage.ts";
 import type { ProtocolName } from "./servers.ts";
@@ -46,8 +47,13 @@ async function asks(stage: Stage, path: string): Promise<{ head: string; body: s
   return answer;
 }
 
-describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
-  test("several servers drain as one: none accepts, and each finishes what it has in flight", async (t) => {
+/** A promise that is judged by the real clock. */
+function check(name: string, play: (t: TestContext) => Promise<void>): void {
+  test(name, (t) => undisturbed(t, () => play(t)));
+}
+
+void describe("draining servers", { concurrency: 4, timeout: 60_000 }, () => {
+  check("several servers drain as one: none accepts, and each finishes what it has in flight", async (t) => {
     const { stages, managed } = await setTogether(t, "http", "https", "net");
     const [web, secure, raw] = stages as [Stage, Stage, Stage];
     const clients = await Promise.all(stages.map((stage) => stage.dial()));
@@ -72,13 +78,15 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
   });
 
   for (const protocol of ["http", "https"] as const) {
-    test(`${protocol}: during the delay everything is served as ever, and only readiness says no`, async (t) => {
+    check(`${protocol}: during the delay everything is served as ever, and only readiness says no`, async (t) => {
       const stage = await set(t, protocol);
-      const delay = 400;
-      const kept = await stage.dial();
+      const delay = 600;
+      const [kept, late] = [await stage.dial(), await stage.dial()];
       kept.write(get("/"));
       await kept.gets(/ok$/);
       const draining = stage.drain({ delay });
+      // In flight when the delay is over.
+      late.write(get("/after/1000"));
       assert.equal(stage.managed.ready, false);
       const answer = await asks(stage, "/");
       assert.deepEqual([answer?.status, answer?.body], [200, "ok"]);
@@ -86,12 +94,8 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
       kept.write(get("/after/50"));
       await kept.gets(/whole$/);
       assert.doesNotMatch(kept.received, close);
-      // In flight when the delay is over.
-      const late = await stage.dial();
-      await stage.connected(2);
-      setTimeout(() => late.write(get("/after/400")), delay / 2);
       const outcome = await draining;
-      endedWithWork(outcome, delay / 2 + 400);
+      endedWithWork(outcome, 1000);
       came(outcome, { idle: 1, finished: 1 });
       assert.match(await late.all(), close);
       assert.equal(await kept.ended, "FIN");
@@ -99,7 +103,7 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
     });
   }
 
-  test("a drain with a delay and a handler that never answers takes delay and grace together", async (t) => {
+  check("a drain with a delay and a handler that never answers takes delay and grace together", async (t) => {
     const stage = await set(t, "http");
     const client = await stage.dial();
     client.write(get("/never"));
@@ -110,7 +114,7 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
     assert.equal(answers(await client.all())[0]?.status, 503);
   });
 
-  test("a second drain is the first one, whatever its options", async (t) => {
+  check("a second drain is the first one, whatever its options", async (t) => {
     const stage = await set(t, "http");
     const client = await stage.dial();
     client.write(get("/after/300"));
@@ -123,7 +127,7 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
     assert.equal(answers(await client.all())[0]?.body, "whole");
   });
 
-  test("a close during a drain cuts at once, and the drain reports it", async (t) => {
+  check("a close during a drain cuts at once, and the drain reports it", async (t) => {
     const stage = await set(t, "http");
     const client = await stage.dial();
     client.write(get("/never"));
@@ -138,7 +142,7 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
     assert.equal(answers(await client.all())[0]?.status, 503);
   });
 
-  test("a close during the delay of a drain ends the drain, too", async (t) => {
+  check("a close during the delay of a drain ends the drain, too", async (t) => {
     const stage = await set(t, "http");
     const client = await stage.dial();
     client.write(get("/never"));
@@ -149,7 +153,7 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
     assert.equal(answers(await client.all())[0]?.status, 503);
   });
 
-  test("a drain after a close has nothing to do", async (t) => {
+  check("a drain after a close has nothing to do", async (t) => {
     const stage = await set(t, "http");
     await stage.dial();
     await stage.connected(1);
@@ -160,7 +164,7 @@ describe("draining servers", { concurrency: 4, timeout: 20_000 }, () => {
   });
 
   for (const protocol of ["http", "https", "net", "tls"] as const) {
-    test(`${protocol}: those who wait for a permit when a drain begins are refused, and counted`, async (t) => {
+    check(`${protocol}: those who wait for a permit when a drain begins are refused, and counted`, async (t) => {
       const stage = await set(t, protocol, { safetyLimits: { maxConcurrent: 1 } });
       const isWeb = protocol === "http" || protocol === "https";
       const served = await stage.dial();

@@ -18,7 +18,7 @@ export interface Scene {
 }
 
 /** More than the kernel takes for a client that does not read. */
-export const muchMoreThanFits: number = 32 * 2 ** 20;
+const muchMoreThanFits = Buffer.alloc(16 * 2 ** 20);
 
 export function isSecure(protocol: ProtocolName): boolean {
   return protocol === "https" || protocol === "h2" || protocol === "tls" || protocol === "wss";
@@ -29,25 +29,19 @@ export function makeServer(protocol: ProtocolName, pair: KeyPair, scene: Scene):
     scene.begun++;
     void answer(request, response);
   };
-  switch (protocol) {
-    case "http":
-      return createHttp(onRequest);
-    case "https":
-      return createHttps(pair, onRequest);
-    // Their compatible requests and responses do all that is done here.
-    case "h2":
-      return createHttp2Secure(pair, onRequest as never);
-    case "h2c":
-      return createHttp2(onRequest as never);
-    case "net":
-      return createNet({ allowHalfOpen: false }, (socket) => converse(socket, scene));
-    case "tls":
-      return createTls(pair, (socket) => converse(socket, scene));
-    case "ws":
-      return createHttp(onRequest).on("upgrade", (request, socket) => accept(request, socket as Socket, scene));
-    case "wss":
-      return createHttps(pair, onRequest).on("upgrade", (request, socket) => accept(request, socket as Socket, scene));
-  }
+  // The compatible requests and responses of HTTP/2 do all that is done here.
+  const make: Readonly<Record<ProtocolName, () => Server>> = {
+    http: () => createHttp(onRequest),
+    https: () => createHttps(pair, onRequest),
+    h2: () => createHttp2Secure(pair, onRequest as never),
+    h2c: () => createHttp2(onRequest as never),
+    net: () => createNet((socket) => converse(socket, scene)),
+    tls: () => createTls(pair, (socket) => converse(socket, scene)),
+    ws: () => createHttp(onRequest).on("upgrade", (request, socket) => accept(request, socket as Socket, scene)),
+    wss: () =>
+      createHttps(pair, onRequest).on("upgrade", (request, socket) => accept(request, socket as Socket, scene)),
+  };
+  return make[protocol]();
 }
 
 /**
@@ -63,7 +57,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     response.write("begun");
     setTimeout(() => response.end(" and whole"), Number(ms));
   } else if (what === "endless") response.write("begun");
-  else if (what === "big") response.end(Buffer.alloc(muchMoreThanFits));
+  else if (what === "big") response.end(muchMoreThanFits);
   else if (what === "upload") {
     let length = 0;
     try {
@@ -80,6 +74,6 @@ function converse(socket: Socket, scene: Scene): void {
   socket.on("error", () => {});
   socket.on("data", (data: Buffer) => {
     scene.begun++;
-    socket.write(data.toString() === "big" ? Buffer.alloc(muchMoreThanFits) : data);
+    socket.write(data.toString() === "big" ? muchMoreThanFits : data);
   });
 }

@@ -47,7 +47,9 @@ export const socketRows: readonly Row[] = [
       const outcome = await stage.drain();
       endedAtOnce(outcome);
       came(outcome, { idle: 1 });
-      assert.equal(await client.all(), "");
+      const received = await client.all();
+      // A server of HTTP/2 speaks as soon as it is spoken to.
+      if (stage.protocol !== "h2c") assert.equal(received, "");
     },
   },
   {
@@ -69,7 +71,7 @@ export const socketRows: readonly Row[] = [
     on: ["https", "h2", "tls"],
     async play(stage) {
       const client = await stage.dial();
-      await stage.settles("idle", 1);
+      await until(() => [...stage.managed.connections].some(({ raw }) => raw !== null));
       const outcome = await stage.drain();
       endedAtOnce(outcome);
       came(outcome, { idle: 1 });

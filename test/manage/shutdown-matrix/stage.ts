@@ -13,6 +13,7 @@ import { manage } from "../../../src/index.ts";
 import type { Managed, ManageOptions } from "../../../src/index.ts";
 import { certificate } from "../../support/certificate.ts";
 import { until } from "../../support/clients.ts";
+import { Pauses } from "../../support/pauses.ts";
 import { TcpClient } from "../../support/tcp-client.ts";
 import { isSecure, makeServer } from "./servers.ts";
 import type { ProtocolName, Scene } from "./servers.ts";
@@ -83,6 +84,11 @@ export class Stage {
     this.#test.after(() => managed.close());
   }
 
+  /** Does something when the test is over, however it went. */
+  after(what: () => void): void {
+    this.#test.after(what);
+  }
+
   /** A TCP connection, with nothing on top of it. Like most clients it answers FIN with FIN. */
   async dialTcp(port: number = this.port): Promise<TcpClient> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
@@ -144,9 +150,9 @@ export function endedAtOnce(outcome: Outcome): void {
   endedWithin(outcome, 0, margin);
 }
 
-/** The drain ended with the work in flight, which began up to a moment before, and not with its grace period. */
+/** The drain ended with the work in flight, and not with its grace period. That it waited is seen by the work. */
 export function endedWithWork(outcome: Outcome, work: number): void {
-  endedWithin(outcome, work - margin - outcome.paused, work + margin);
+  endedWithin(outcome, 0, work + margin);
 }
 
 /** The drain cut what was left at its grace period. */
@@ -157,25 +163,4 @@ export function endedAtGrace(outcome: Outcome, granted: number = grace): void {
 
 function endedWithin({ took, paused }: Outcome, least: number, most: number): void {
   assert.ok(took >= least && took <= most + paused, `it took ${took} ms, of which ${paused} are not its own`);
-}
-
-/** Adds up how long this process could not run, because of other tests and other programs. */
-class Pauses {
-  readonly #every = 10;
-  #last = performance.now();
-  #sum = 0;
-  readonly #timer: NodeJS.Timeout = setInterval(() => this.#look(), this.#every);
-
-  /** Milliseconds. */
-  end(): number {
-    clearInterval(this.#timer);
-    this.#look();
-    return this.#sum;
-  }
-
-  #look(): void {
-    const now = performance.now();
-    this.#sum += Math.max(0, now - this.#last - 2 * this.#every);
-    this.#last = now;
-  }
 }

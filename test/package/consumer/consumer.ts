@@ -19,6 +19,7 @@ import {
   adjustConnectionTimeout,
   connectionOf,
   custodianOf,
+  healthHandler,
   isConnection,
   isConnectionManager,
   isSafetyLimits,
@@ -40,6 +41,8 @@ import type {
   Connection,
   ConnectionManager,
   DrainReport,
+  HealthHandler,
+  HealthOptions,
   ManageOptions,
   Managed,
   ManagedRequest,
@@ -69,6 +72,16 @@ import type {
   ParseFormDataOptions,
   ParsedFormData,
 } from "portreeve/form-data";
+import "portreeve/register";
+import {
+  limitValue,
+  limitVariable,
+  managedLimits,
+  settingsFrom,
+  signalDescriptorVariable,
+  variables,
+} from "portreeve/settings";
+import type { Settings } from "portreeve/settings";
 import { ManualClock, collectEvents, makePortPair } from "portreeve/testing";
 import {
   cancelTimer,
@@ -106,6 +119,14 @@ const options: SafetyLimitsOptions = {
 };
 export const unlimited: SafetyLimits = makeUnlimitedSafetyLimits(options);
 export const names: readonly string[] = safetyLimitNames;
+
+/** Probes, and what the environment says. */
+export function probes(server: Server): HealthHandler {
+  const settings: Settings = settingsFrom({ [variables.grace]: "3s", [limitVariable("idleTimeout")]: "1m" });
+  const paths: HealthOptions = { livez: "/alive", readyz: "/ready" };
+  console.log(settings.safetyLimits.idleTimeout, managedLimits.length, limitValue("30s"), signalDescriptorVariable);
+  return healthHandler(server, paths);
+}
 
 /** An echo of lines. */
 export async function echo(): Promise<DrainReport> {

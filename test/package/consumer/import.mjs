@@ -5,6 +5,8 @@ import { text } from "node:stream/consumers";
 import { makeCustodian, newConnection, serve, startConnectionManager } from "portreeve";
 import { makeCustodian as makeRoot } from "portreeve/custodian";
 import { parseFormData } from "portreeve/form-data";
+import "portreeve/register";
+import { settingsFrom } from "portreeve/settings";
 import { ManualClock, makePortPair } from "portreeve/testing";
 import { startTimer, startTimerManager } from "portreeve/timers";
 
@@ -59,5 +61,7 @@ console.log(
     answer,
     same: makeRoot === makeCustodian,
     forms,
+    grace: settingsFrom({ PORTREEVE_GRACE: "3s" }).grace,
+    signals: process.listenerCount("SIGTERM"),
   }),
 );

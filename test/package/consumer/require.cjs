@@ -2,6 +2,8 @@
 const { isConnectionManager, makeCustodian, startConnectionManager } = require("portreeve");
 const { makeCustodian: makeRoot } = require("portreeve/custodian");
 const { parseFormData } = require("portreeve/form-data");
+require("portreeve/register");
+const { settingsFrom } = require("portreeve/settings");
 const { ManualClock } = require("portreeve/testing");
 const { startTimer, startTimerManager } = require("portreeve/timers");
 const { name } = require("portreeve/package.json");
@@ -20,5 +22,7 @@ console.log(
     manager: isConnectionManager(startConnectionManager()),
     same: makeRoot === makeCustodian,
     forms: typeof parseFormData,
+    grace: settingsFrom({ PORTREEVE_GRACE: "3s" }).grace,
+    signals: process.listenerCount("SIGTERM"),
   }),
 );

@@ -38,7 +38,7 @@ test("3000 requests that are reset at once: GOAWAY(ENHANCE_YOUR_CALM), and the s
   const pairs = Array.from({ length: 3000 }, (_, i) => [request(2 * i + 1), reset(2 * i + 1, 8)]).flat();
   client.write(Buffer.concat(pairs));
   await client.ended;
-  // Newer versions of Node end the session first, with INTERNAL_ERROR: so many came in one piece that they were too many at once.
+  // Newer Nodes may be the first to find it, and have a code of their own.
   assert.match(goaways(bytesOf(client)).at(-1) ?? "", /code (11|2)$/);
   client.end();
   await until(() => web.ends().length === 1);
@@ -47,21 +47,27 @@ test("3000 requests that are reset at once: GOAWAY(ENHANCE_YOUR_CALM), and the s
   assert.deepEqual(web.errors, []);
 });
 
-test("200 resets in 30 seconds are taken, and as many 30 seconds later", async (t) => {
-  const web = await startWeb(t, "h2c", () => {});
+test("so many resets in so much time are taken, and as many again later; one more is not", async (t) => {
+  const web = await startWeb(t, "h2c", () => {}, { limits: { maxStreamResets: { count: 20, per: "30s" } } });
   const client = await web.raw();
   await settled(web, client);
   let id = 1;
-  for (let round = 0; round < 3; round++) {
-    for (let i = 0; i < 200; i++, id += 2) client.write(Buffer.concat([request(id), reset(id, 8)]));
+  const resets = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++, id += 2) client.write(Buffer.concat([request(id), reset(id, 8)]));
     await settle();
+  };
+  for (let round = 0; round < 3; round++) {
+    await resets(20);
     await until(() => web.connection().phase === "idle");
+    assert.equal(web.connection().closeReason, null);
     await web.pass(30_000);
   }
-  assert.equal(web.connection().closeReason, null);
-  for (let i = 0; i < 201; i++, id += 2) client.write(Buffer.concat([request(id), reset(id, 8)]));
+  await resets(21);
   await client.ended;
   assert.match(goaways(bytesOf(client)).at(-1) ?? "", /code 11$/);
+  client.end();
+  await until(() => web.ends().length === 1);
+  assert.match(web.ends()[0] ?? "", /^abuse while/);
 });
 
 test("streams that the program closes are no resets of the client", async (t) => {
@@ -93,7 +99,7 @@ for (const [name, make] of Object.entries(floods)) {
     await client.ended;
     client.end();
     await until(() => web.ends().length === 1);
-    assert.match(web.ends()[0] ?? "", /^(abuse|protocol-error) while/);
+    assert.match(web.ends()[0] ?? "", /^abuse while/);
     assert.ok(goaways(bytesOf(client)).length > 0);
     assert.deepEqual(web.errors, []);
   });
@@ -112,7 +118,7 @@ test("a flood of empty DATA: GOAWAY, and the socket is closed", async (t) => {
   await client.ended;
   client.end();
   await until(() => web.ends().length === 1);
-  assert.match(web.ends()[0] ?? "", /^(abuse|protocol-error) while/);
+  assert.match(web.ends()[0] ?? "", /^abuse while/);
 });
 
 test("honest traffic is no flood: large downloads, large uploads and many small requests", async (t) => {

@@ -236,6 +236,26 @@ for (const kind of kinds) {
     assert.equal(web.cuts().length, 1);
     assert.equal(events.stream.closed, false);
   });
+
+  test(`${kind}: both sides of a conversation of gRPC may be silent once it has begun, and of no other`, async (t) => {
+    const web = await startWeb(t, kind, (stream, headers) => {
+      stream.on("error", () => {});
+      stream.respond({ ":status": 200, "content-type": headers["content-type"] ?? "" });
+      stream.on("data", (piece: Buffer) => stream.write(piece));
+    });
+    const client = await web.client();
+    const [grpc, other] = ["application/grpc+proto", "text/plain"].map((type) =>
+      ask(client, { ":method": "POST", ":path": "/", "content-type": type }),
+    ) as [ReturnType<typeof ask>, ReturnType<typeof ask>];
+    for (const { stream } of [grpc, other]) stream.write("first");
+    await until(() => grpc.body === "first" && other.body === "first");
+    for (let minute = 0; minute < 10; minute++) await web.pass(60_000);
+    assert.deepEqual(web.cuts(), ["read-timeout by requestReadTimeout"]);
+    assert.equal(other.stream.closed, true);
+    grpc.stream.write(", second");
+    await until(() => grpc.body === "first, second");
+    grpc.stream.close();
+  });
 }
 
 test("a head that breaks a limit is refused with its status, on its stream alone", async (t) => {

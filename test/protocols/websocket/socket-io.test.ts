@@ -20,7 +20,7 @@ async function startRooms(t: TestContext): Promise<Rooms> {
   const http = createServer();
   const rooms = new Server(http);
   const web = await startWeb(t, http);
-  t.after(() => void rooms.disconnectSockets(true));
+  t.after(() => rooms.disconnectSockets(true));
   return { ...web, rooms };
 }
 

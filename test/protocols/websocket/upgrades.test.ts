@@ -184,6 +184,28 @@ test("a listener for upgrades that throws ends its own connection", async (t) =>
   );
 });
 
+test("an upgrade after other requests on its connection leaves no idle timer of node:http behind", async (t) => {
+  const sockets: Socket[] = [];
+  const web = await startWeb(
+    t,
+    upgrading("upgrade", (socket) => {
+      sockets.push(socket);
+      socket.write("HTTP/1.1 101 Switching\r\n\r\n");
+    }),
+  );
+  const client = await web.connect();
+  for (let i = 0; i < 5; i++) {
+    client.received = "";
+    client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    await client.gets(/ok$/);
+    await until(() => [...web.server.connections].every(({ phase }) => phase === "idle"));
+  }
+  client.write(askForUpgrade("websocket"));
+  await until(() => sockets.length === 1);
+  assert.equal(sockets[0]?.timeout ?? 0, 0);
+  assert.equal(Object.hasOwn(sockets[0] ?? {}, "setTimeout"), false);
+});
+
 test("once the answer is seen, the socket has nothing of ours on it but its mark and the news of its end", async (t) => {
   const seen: (string | symbol)[][] = [];
   const bare = createServer().on("upgrade", (_request, socket: Socket) => {

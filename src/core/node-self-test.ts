@@ -1,0 +1,155 @@
+/**
+ * Which of the private properties in node-internals.ts this Node has. Tried once a process, on objects made for it: no
+ * port is opened, no byte is sent, and nothing is left.
+ */
+import { IncomingMessage, ServerResponse, createServer as createHttpServer } from "node:http";
+import { Socket, createServer } from "node:net";
+import { TLSSocket, createSecureContext } from "node:tls";
+import {
+  announceKeepAlive,
+  asyncId,
+  httpSocketsOf,
+  knownHandleQueue,
+  openSocketsOf,
+  rawSocketOf,
+  responseOnSocket,
+  sentHead,
+  wasUpgraded,
+} from "./node-internals.ts";
+import { warn } from "./report.ts";
+
+/** A private property that this Node lacks. */
+export interface MissingInternal {
+  readonly property: string;
+  /** What is worse without it. */
+  readonly effect: string;
+}
+
+interface Trial {
+  /** One that has a handle of TCP, and is connected to nothing. */
+  readonly socket: Socket;
+  readonly response: ServerResponse;
+}
+
+interface Internal extends MissingInternal {
+  works(trial: Trial): boolean;
+}
+
+const internals: readonly Internal[] = [
+  {
+    property: "socket._handle.writeQueueSize",
+    effect:
+      "the progress of sending is seen write by write: one who takes a large write slowly looks as if he took nothing",
+    works: ({ socket }) => knownHandleQueue(socket) !== undefined,
+  },
+  {
+    property: "tlsSocket._parent",
+    effect: "TLS sockets are told by their addresses, which those on unix sockets do not have",
+    works({ socket }) {
+      const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ ca: [] }) });
+      secure.on("error", ignore);
+      const raw = rawSocketOf(secure);
+      secure.destroy();
+      return raw === socket;
+    },
+  },
+  {
+    property: "response._header",
+    effect: "an event stream that names its type to writeHead only is cut when it is silent for responseSendTimeout",
+    works: ({ response }) => sentHead(response.writeHead(200, { "x-tried": "yes" })).includes("x-tried"),
+  },
+  {
+    property: "socket._httpMessage",
+    effect: "requests that were in flight before the server was managed are not seen",
+    works({ socket, response }) {
+      response.assignSocket(socket);
+      const found = responseOnSocket(socket);
+      response.detachSocket(socket);
+      return found === response;
+    },
+  },
+  {
+    property: "response._keepAliveTimeout",
+    effect: "responses in flight at detach announce the keep-alive time of the manager",
+    works({ response }) {
+      announceKeepAlive(response, 1);
+      return Reflect.get(response, "_keepAliveTimeout") === 1;
+    },
+  },
+  {
+    property: "socket.parser",
+    effect: "sockets that were upgraded before the server was managed are taken for idle ones",
+    works() {
+      const socket = unconnected();
+      createHttpServer().emit("connection", socket);
+      const isSpoken = Reflect.get(socket, "parser") != null && !wasUpgraded(socket);
+      socket.destroy();
+      return isSpoken;
+    },
+  },
+  {
+    property: "process._getActiveHandles and socket._server",
+    effect: "connections that are older than their manager become its own with their next request, and not before",
+    works: ({ socket }) => openSocketsOf({}) !== undefined && "_server" in socket,
+  },
+  {
+    property: "the connections of an http.Server",
+    effect:
+      "of clients that are older than their manager, those in the middle of a head, and those upgraded, are taken for idle ones",
+    works() {
+      const server = createHttpServer();
+      // It makes its list when it listens, and an interval, which close() ends.
+      server.emit("listening");
+      const list = httpSocketsOf(server);
+      server.close();
+      return list !== undefined;
+    },
+  },
+  {
+    property: "the asynchronous id of a server",
+    effect: "a server that has closed is not refused",
+    works: () => asyncId(createServer()) !== undefined,
+  },
+];
+
+/** The private properties that this Node lacks. */
+export function missingInternals(): readonly MissingInternal[] {
+  const socket = unconnected();
+  const response = new ServerResponse(new IncomingMessage(socket));
+  try {
+    return internals.filter((internal) => !doesWork(internal, { socket, response }));
+  } finally {
+    socket.destroy();
+  }
+}
+
+let told = false;
+
+/** Says as a process warning, once a process, which private properties are missing and what is worse without them. */
+export function warnOfMissingInternals(): void {
+  if (told) return;
+  told = true;
+  const missing = missingInternals();
+  if (missing.length === 0) return;
+  const list = missing.map(({ property, effect }) => `${property} (${effect})`).join("; ");
+  warn(
+    new Error(`Node ${process.version} lacks what portreeve knows it by; all goes on, but: ${list}`),
+    "PortreeveNodeWarning",
+  );
+}
+
+function doesWork(internal: Internal, trial: Trial): boolean {
+  try {
+    return internal.works(trial);
+  } catch {
+    return false;
+  }
+}
+
+/** A socket gets its handle when it is told to connect, and would connect in the next turn; by then it is destroyed. */
+function unconnected(): Socket {
+  const socket = new Socket().on("error", ignore);
+  return socket.connect({ host: "127.0.0.1", port: 1 });
+}
+
+function ignore(): void {}

@@ -1,0 +1,90 @@
+/**
+ * One clock reading for many resets: a reading costs more than all the rest of a reset.
+ *
+ * A program that resets one timer a callback gets a reading each. When 32 resets come within two microseconds of each
+ * other, a burst begins: further ones share a reading until 64 have, or until the program returns to the loop. What is
+ * given out meanwhile lies `ahead` of the reading, so that no deadline is early while less than that has passed.
+ *
+ * Whether it has is looked at when the next reading is made. If the program took longer, the deadlines that were written
+ * since are moved by all the time that has passed since the reading. So they count from some moment between their reset
+ * and that look, never from before. Whoever wants to know a deadline, builds on it or fires what is due settles first.
+ */
+import { systemClock } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
+
+/** Milliseconds. Half of it is for rounding. */
+const ahead = 0.1;
+const quick = 0.002;
+const quickOnesBefore = 32;
+const mostAReading = 64;
+
+interface Deadline {
+  at: number;
+}
+
+/** The time, for resets alone. See above. */
+export class SharedClock {
+  readonly #clock: Pick<Clock, "now">;
+  /** The last reading. */
+  #reading = 0;
+  #quickOnes = 0;
+  #sharing = false;
+  /** What was written with this reading, and what was written. */
+  #count = 0;
+  readonly #deadlines: (Deadline | null)[] = Array.from({ length: mostAReading }, () => null);
+  readonly #written: Float64Array = new Float64Array(mostAReading);
+  /** Bound once, so that a burst allocates no closure. */
+  readonly #end: () => void = () => {
+    this.settle();
+    this.#sharing = false;
+  };
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  /** Not before now. Each deadline that is made of it is told to `wrote`. */
+  now(): number {
+    if (this.#sharing) return this.#reading + ahead;
+    const now = this.#clock.now();
+    if (now - this.#reading > quick) this.#quickOnes = 0;
+    else if (++this.#quickOnes >= quickOnesBefore) this.#begin();
+    this.#reading = now;
+    return now;
+  }
+
+  /** `at`, which was made of `now()` just now, is the deadline's new value. */
+  wrote(deadline: Deadline, at: number): void {
+    if (!this.#sharing) return;
+    this.#deadlines[this.#count] = deadline;
+    this.#written[this.#count] = at;
+    if (++this.#count === mostAReading) this.settle();
+  }
+
+  /** From here on every deadline is final: what was reset will not move by itself. */
+  settle(): void {
+    if (this.#count > 0) this.#readAgain();
+  }
+
+  #begin(): void {
+    this.#sharing = true;
+    this.#quickOnes = 0;
+    process.nextTick(this.#end);
+  }
+
+  #readAgain(): void {
+    const now = this.#clock.now();
+    const passed = now - this.#reading;
+    for (let i = 0; i < this.#count; i++) {
+      const deadline = this.#deadlines[i] as Deadline;
+      this.#deadlines[i] = null;
+      // One that was moved since was read anew.
+      if (passed > ahead / 2 && deadline.at === this.#written[i]) deadline.at += passed;
+    }
+    this.#count = 0;
+    this.#reading = now;
+  }
+}
+
+/** For all timers on the system's clock. A clock that the program gives is asked each time. */
+export const sharedClock: SharedClock = new SharedClock(systemClock);

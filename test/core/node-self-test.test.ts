@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { Server, ServerResponse, createServer } from "node:http";
+import { Server as NetServer, Socket } from "node:net";
+import { test } from "node:test";
+import { TLSSocket } from "node:tls";
+import { missingInternals } from "../../src/core/node-self-test.ts";
+import { compiledRoot } from "../support/paths.ts";
+
+/** Makes a property of a prototype look as if Node did not have it. @returns how to undo it */
+function hide(prototype: object, property: string | symbol, value: unknown): () => void {
+  const before = Object.getOwnPropertyDescriptor(prototype, property);
+  Object.defineProperty(prototype, property, { configurable: true, get: () => value, set() {} });
+  return () => {
+    if (before === undefined) Reflect.deleteProperty(prototype, property);
+    else Object.defineProperty(prototype, property, before);
+  };
+}
+
+/** What all handles of TCP inherit from first. */
+function handlePrototype(): object {
+  const socket = new Socket().on("error", () => {}).connect({ host: "127.0.0.1", port: 1 });
+  const handle = Reflect.get(socket, "_handle") as object;
+  socket.destroy();
+  return Object.getPrototypeOf(handle) as object;
+}
+
+/** Hides what servers have under a symbol that Node keeps to itself. */
+function hideOnServers(description: string, prototype: object = Server.prototype): () => void {
+  const server = createServer();
+  server.emit("listening");
+  const symbol = Object.getOwnPropertySymbols(server).find((own) => own.description === description);
+  server.close();
+  assert.ok(symbol);
+  return hide(prototype, symbol, undefined);
+}
+
+const hidden: Readonly<Record<string, () => () => unknown>> = {
+  "socket._handle.writeQueueSize": () => hide(handlePrototype(), "writeQueueSize", undefined),
+  "tlsSocket._parent": () => hide(TLSSocket.prototype, "_parent", null),
+  "response._header": () => hide(ServerResponse.prototype, "_header", undefined),
+  "socket._httpMessage": () => hide(Socket.prototype, "_httpMessage", undefined),
+  "response._keepAliveTimeout": () => hide(ServerResponse.prototype, "_keepAliveTimeout", undefined),
+  "socket.parser": () => hide(Socket.prototype, "parser", undefined),
+  "process._getActiveHandles and socket._server": () => hide(process, "_getActiveHandles", undefined),
+  "the connections of an http.Server": () => hideOnServers("http.server.connections"),
+  "the asynchronous id of a server": () => hideOnServers("async_id_symbol", NetServer.prototype),
+};
+
+test("this Node has every private property that is read", () => {
+  assert.deepEqual(missingInternals(), []);
+});
+
+for (const [property, hideIt] of Object.entries(hidden)) {
+  test(`that a Node lacks ${property} is found out, and what is worse then is said`, () => {
+    const restore = hideIt();
+    const missing = missingInternals();
+    restore();
+    assert.deepEqual(
+      missing.map((one) => one.property),
+      [property],
+    );
+    assert.notEqual(missing[0]?.effect, "");
+    assert.deepEqual(missingInternals(), []);
+  });
+}
+
+test("a program on a Node that lacks some is warned once, by name, and is served all the same", () => {
+  const script = `
+    import { once } from "node:events";
+    import { createServer, get } from "node:http";
+    process._getActiveHandles = undefined;
+    const { manage } = await import(process.argv[1] + "/src/index.js");
+    for (let i = 0; i < 2; i++) {
+      const server = createServer((request, response) => response.end("served"));
+      const managed = manage(server);
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      const [response] = await once(get({ port: server.address().port, host: "127.0.0.1", agent: false }), "response");
+      let body = "";
+      for await (const text of response.setEncoding("utf8")) body += text;
+      console.log(body, (await managed.drain()).cut.length);
+    }
+  `;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script, compiledRoot], {
+    encoding: "utf8",
+  });
+  assert.equal(stdout, "served 0\nserved 0\n");
+  assert.equal(stderr.match(/PortreeveNodeWarning/g)?.length, 1);
+  assert.match(stderr, /lacks .*process\._getActiveHandles and socket\._server \(connections that are older/);
+});

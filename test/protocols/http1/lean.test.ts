@@ -1,0 +1,101 @@
+/**
+ * What a connection of node:http under a manager does not cost, and sockets that are no sockets.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createServer } from "node:http";
+import { Duplex } from "node:stream";
+import { test } from "node:test";
+import { manage } from "../../../src/index.ts";
+import { compiledRoot } from "../../support/paths.ts";
+import { get, startWeb, until } from "./web.ts";
+
+test("a socket of node:http keeps its fast properties under a manager, while it is served and when it has closed", () => {
+  const script = `
+    import { once } from "node:events";
+    import { createServer } from "node:http";
+    import { connect } from "node:net";
+    const { manage } = await import(process.argv[1] + "/src/index.js");
+    const seen = [];
+    const look = (socket) => seen.push(%HasFastProperties(socket));
+    const web = createServer((request, response) => {
+      look(request.socket);
+      response.on("close", () => look(request.socket));
+      response.end("hello");
+    });
+    const managed = manage(web);
+    await once(web.listen(0, "127.0.0.1"), "listening");
+    const client = connect(web.address().port, "127.0.0.1");
+    client.write("GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n");
+    await once(client, "data");
+    for (const connection of managed.connections) {
+      look(connection.input);
+      connection.closed.then(() => look(connection.input));
+    }
+    client.end();
+    await once(client, "close");
+    await managed.close();
+    console.log(JSON.stringify(seen));
+  `;
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ["--allow-natives-syntax", "--input-type=module", "-e", script, compiledRoot],
+    { encoding: "utf8" },
+  );
+  assert.equal(stderr, "");
+  assert.deepEqual(JSON.parse(stdout), [true, true, true, true]);
+});
+
+test("a connection has no custodian until somebody asks for it", async (t) => {
+  const web = await startWeb(t, (_request, response) => response.end("ok"));
+  const client = await web.connect();
+  client.write(get("/"));
+  await client.gets(/ok$/);
+  const [connection] = web.server.connections;
+  assert.equal(connection?.hasCustodian, false);
+  assert.equal(connection.custodian.isShutDown, false);
+  assert.equal(connection.hasCustodian, true);
+  const { custodian } = connection;
+  client.end();
+  await until(() => web.ends().length === 1);
+  assert.equal(custodian.isShutDown, true);
+});
+
+test("a custodian that is first asked for when its connection has ended is shut down", async (t) => {
+  const web = await startWeb(t, (_request, response) => response.end("ok"));
+  const client = await web.connect();
+  client.write(get("/"));
+  await client.gets(/ok$/);
+  const [connection] = web.server.connections;
+  client.end();
+  await until(() => web.ends().length === 1);
+  assert.equal(connection?.custodian.isShutDown, true);
+  assert.equal(connection.custodian, connection.custodian);
+});
+
+test("a server serves a stream in memory that is handed to it as a connection, and drains it", async () => {
+  const web = createServer((request, response) => response.end(request.url));
+  const managed = manage(web);
+  let received = "";
+  const stream = new Duplex({
+    read() {},
+    write(chunk, _encoding, done) {
+      received += String(chunk);
+      done();
+    },
+    final(done) {
+      done();
+      stream.push(null);
+    },
+  });
+  web.emit("connection", stream);
+  for (const path of ["/a", "/b"]) {
+    stream.push(get(path));
+    await until(() => received.endsWith(path));
+    const [connection] = managed.connections;
+    await until(() => connection?.phase === "idle");
+  }
+  const { idle, cut } = await managed.drain({ grace: "1s" });
+  assert.deepEqual({ idle, cut }, { idle: 1, cut: [] });
+  assert.equal(stream.destroyed, true);
+});

@@ -29,7 +29,7 @@ export const groups = {
   patient: outOfReach,
   handshake: { ...outOfReach, handshakeTimeout: 500 },
   // Long enough for a client to have begun its request before it is over.
-  reading: { ...outOfReach, requestReadTimeout: 2000 },
+  reading: { ...outOfReach, requestReadTimeout: 5000 },
   receiving: { ...outOfReach, minReceiveRate: { bytesPerSecond: 240, grace: 500 } },
   idle: { ...outOfReach, idleTimeout: 500 },
   handling: { ...outOfReach, responseTimeout: 700 },

@@ -99,7 +99,8 @@ for (const [name, make] of Object.entries(floods)) {
     await client.ended;
     client.end();
     await until(() => web.ends().length === 1);
-    assert.match(web.ends()[0] ?? "", /^abuse while/);
+    // Node itself may be the first to find an answer to a PING that nobody sent.
+    assert.match(web.ends()[0] ?? "", name === "PING answers" ? /^(abuse|protocol-error) while/ : /^abuse while/);
     assert.ok(goaways(bytesOf(client)).length > 0);
     assert.deepEqual(web.errors, []);
   });

@@ -159,8 +159,7 @@ export const http2Rows: readonly Row[] = [
       const client = await dial(stage);
       const stream = client.session.request({ ":path": "/big" });
       const cut = new Promise((resolve) => stream.on("error", resolve).on("close", resolve));
-      await stage.begun(1);
-      await once(stream, "response");
+      await Promise.all([stage.begun(1), once(stream, "response")]);
       const outcome = await stage.drain();
       endedAtGrace(outcome);
       assert.equal(outcome.cut.length, 1);

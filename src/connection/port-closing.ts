@@ -12,6 +12,12 @@ import type { PortPair } from "./port-pair.ts";
 import { reset } from "./ports.ts";
 
 /**
+ * Milliseconds after which an answer has arrived. Only a client that asks again before it has read an answer (pipelining)
+ * could lose one to the reset that a request behind our end is answered with.
+ */
+const arrivedAfter = 250;
+
+/**
  * Closes both ports in the given manner; the caller hears of the end by their 'close' events.
  * @param timeout the longest that it may take, in milliseconds
  * @param ended whether the protocol ends the output by itself, once its last words are out
@@ -68,7 +74,7 @@ export function closePorts(
 /**
  * Closes a plain socket that its protocol goes on reading: nothing of a request or an answer is open on it, so nothing
  * has to be taken from anybody, and the stream closes by itself when both sides have said FIN. Where its last answer has
- * been out for as long as a linger lasts, nobody is waited for.
+ * arrived, nobody is waited for.
  * @param quietFor the milliseconds since its last answer was sent
  * @param timeout the longest that it may take, in milliseconds
  * @returns what ends the wait, for the caller to cancel once the socket has closed; null where there is none
@@ -79,7 +85,7 @@ export function closeQuietly(
   timers: TimerManager,
   timeout: number,
 ): Timer<PortPair> | null {
-  if (quietFor >= timeout && !isUnsent(ports)) {
+  if (quietFor >= Math.min(arrivedAfter, timeout) && !isUnsent(ports)) {
     destroy(ports);
     return null;
   }

@@ -68,7 +68,11 @@ export class Http1Speaker implements Speaker, RequestHost {
     // A program that passes an expectation on as a request brings the same response again.
     if (response === this.#response || this.#behind?.includes(response) === true) return true;
     const { connection } = this;
-    if (this.leave()) return false;
+    if (this.leave()) {
+      // What of its body came along makes node:http stop reading until somebody takes it.
+      request.resume();
+      return false;
+    }
     const { safetyLimits } = connection.manager;
     const { method = "", url = "", rawHeaders } = request;
     const length = method.length + url.length + restOfLine;

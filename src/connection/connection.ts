@@ -20,7 +20,7 @@ import { connectionBrand, hearErrors, markPorts, unmarkPort } from "./lookup.ts"
 import { endOwn, letGoOwn, makeOwnCustodian, own } from "./own-custodian.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
-import { closePorts, cutPorts } from "./port-closing.ts";
+import { closePorts, closeQuietly, cutPorts } from "./port-closing.ts";
 import { PortPair } from "./port-pair.ts";
 import { isAftermath, isDeparture, isProtocolError } from "./ports.ts";
 import { Reader } from "./reader.ts";
@@ -73,6 +73,8 @@ export class Connection extends PortPair {
   /** How it ends once the current job is done, where that is no longer as usual. */
   #soon: Pick<Ending, "reason" | "limit"> | null = null;
   #ending: Ending | null = null;
+  /** Ends the wait for a client that is to say FIN, too. */
+  #linger: Timer<PortPair> | null = null;
   #closed: Settlement<CloseReason> | null = null;
 
   /** @param isAbove whether its own custodian is to be made below the given one, which does not own it then @internal */
@@ -346,13 +348,21 @@ export class Connection extends PortPair {
     const { plainTimers, safetyLimits } = this.manager;
     // Too much that the client does not take: waiting for it to take it helps nobody.
     const manner = limit === "maxBufferedBytes" ? "reset" : closeReasons[reason].manner;
+    const quietFor = this.speaker?.quietFor ?? -1;
+    if (quietFor >= 0 && manner === "linger") {
+      this.#linger = closeQuietly(this, quietFor, plainTimers, safetyLimits.lingerTimeout);
+      return;
+    }
     const ended = this.speaker?.endsOutput === true;
     closePorts(this, manner, plainTimers, safetyLimits.lingerTimeout, ended);
   }
 
   /** Gives the ports back to the program, no longer timed, counted or closed by us. An end that has begun goes on. @internal */
   letGo(): void {
-    if (this.#ending !== null) return;
+    if (this.#ending !== null) {
+      this.speaker?.leave?.();
+      return;
+    }
     this.speaker?.letGo?.();
     this.speaker = null;
     this.timer.cancel();
@@ -383,6 +393,7 @@ export class Connection extends PortPair {
   #finishIfClosed(): void {
     if (this.#phase !== "draining" || this.#ending === null || !this.portsAreClosed) return;
     const { reason, phase } = this.#ending;
+    this.#linger?.cancel();
     this.#move("closed");
     if (closedChannel.hasSubscribers) closedChannel.publish({ connection: this, reason, phase });
     this.#leave(reason);

@@ -5,10 +5,17 @@
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { handleQueue } from "../core/node-internals.ts";
+import type { Timer } from "../timers/timer.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { CloseManner } from "./close-reason.ts";
 import type { PortPair } from "./port-pair.ts";
 import { reset } from "./ports.ts";
+
+/**
+ * Milliseconds after which an answer has arrived. Only a client that asks again before it has read an answer (pipelining)
+ * could lose one to the reset that a request behind our end is answered with.
+ */
+const arrivedAfter = 250;
 
 /**
  * Closes both ports in the given manner; the caller hears of the end by their 'close' events.
@@ -62,6 +69,28 @@ export function closePorts(
   };
   if (output.writableFinished) flushed();
   else output.once("finish", flushed);
+}
+
+/**
+ * Closes a plain socket that its protocol goes on reading: nothing of a request or an answer is open on it, so nothing
+ * has to be taken from anybody, and the stream closes by itself when both sides have said FIN. Where its last answer has
+ * arrived, nobody is waited for.
+ * @param quietFor the milliseconds since its last answer was sent
+ * @param timeout the longest that it may take, in milliseconds
+ * @returns what ends the wait, for the caller to cancel once the socket has closed; null where there is none
+ */
+export function closeQuietly(
+  ports: PortPair,
+  quietFor: number,
+  timers: TimerManager,
+  timeout: number,
+): Timer<PortPair> | null {
+  if (quietFor >= Math.min(arrivedAfter, timeout) && !isUnsent(ports)) {
+    destroy(ports);
+    return null;
+  }
+  ports.output.end();
+  return timers.start(timeout, cutPorts, ports);
 }
 
 /** A socket whose client has ended, with nothing left to send: closing it says FIN by itself, and nothing is lost. */

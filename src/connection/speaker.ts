@@ -17,6 +17,13 @@ export interface Speaker {
    * @param grace milliseconds after which the rest is cut
    */
   drain(grace: number): void;
+  /**
+   * Once the end has begun: milliseconds since the last answer was sent, where nothing is open on a plain socket that the
+   * protocol goes on reading to its end by itself; -1 elsewhere.
+   */
+  readonly quietFor?: number;
+  /** The end has begun, and the server is no longer ours: what the client still sends is kept from it. */
+  leave?(): unknown;
   /** The connection is no longer ours: gives back to its socket what was its own. */
   letGo?(): void;
   /** The request that a request, a response or a stream of the program belongs to. */

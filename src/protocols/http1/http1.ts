@@ -121,6 +121,7 @@ function takeUpgrades(server: Server, event: string, connectionOn: ConnectionOn)
     const connection = connectionOn(request);
     // node:http does not listen any more.
     hearErrors(request.socket);
+    if (connection?.speaker instanceof Http1Speaker && connection.speaker.leave()) return;
     // One that was met only now is upgraded already.
     if (connection !== undefined && connection.phase !== "upgraded") leaveHttp(connection, request);
     passOrEnd(upgrades, request, ...args.slice(1));
@@ -152,6 +153,9 @@ function takeClientErrors(server: Server): Interception {
   const errors = interceptEmit(server, "clientError", (...args) => {
     const [error, socket] = args as [NodeJS.ErrnoException, Socket];
     const connection = connectionOf(socket);
+    const speaker = connection?.speaker;
+    // What comes behind an end is nobody's fault.
+    if (isProtocolError(error) && speaker instanceof Http1Speaker && speaker.leave()) return;
     if (!errors.pass(error, socket)) {
       if (connection === undefined) socket.destroy(error);
       else endUnparsed(connection, error);

@@ -68,6 +68,11 @@ export class Http1Speaker implements Speaker, RequestHost {
     // A program that passes an expectation on as a request brings the same response again.
     if (response === this.#response || this.#behind?.includes(response) === true) return true;
     const { connection } = this;
+    if (this.leave()) {
+      // What of its body came along makes node:http stop reading until somebody takes it.
+      request.resume();
+      return false;
+    }
     const { safetyLimits } = connection.manager;
     const { method = "", url = "", rawHeaders } = request;
     const length = method.length + url.length + restOfLine;
@@ -184,8 +189,29 @@ export class Http1Speaker implements Speaker, RequestHost {
     const whole = open - (this.#body === null || this.#body.complete ? 0 : 1);
     const isLater = whole > 0 && (this.parserStatus !== null || byLimit !== undefined);
     const answer = isLater ? null : errorAnswer(status, this.#response, connection.lastPhase);
-    this.#leaveSocketToUs();
+    if (this.quietFor < 0) this.leave();
     if (answer !== null && !output.writableEnded) output.write(answer);
+  }
+
+  /**
+   * A socket between two requests is left to node:http, which costs nothing: its parser reads on, and what it finds is
+   * refused (`leave`).
+   */
+  get quietFor(): number {
+    const { connection } = this;
+    const { input, closeReason, manager } = connection;
+    const isPlain = connection.raw === null && input instanceof Socket && !("encrypted" in input);
+    if (!isPlain || input.readableFlowing !== true || input.readableEnded || input.writableEnded) return -1;
+    if (closeReason === null || closeReasons[closeReason].manner !== "linger" || this.parserStatus !== null) return -1;
+    const response = this.#response;
+    if (this.#behind !== null || this.#body?.complete === false || response?.writableFinished === false) return -1;
+    if (connection.lastPhase !== "idle") return response === null ? -1 : 0;
+    if (connection.bytesReceived !== (this.#requests === 0 ? 0 : this.#receivedAtIdle)) return -1;
+    // Without a request there was no answer.
+    if (this.#requests === 0) return Infinity;
+    const idleSince = connection.timer.deadline - manager.safetyLimits.idleTimeout;
+    // A deadline that is not as planned does not tell when idle began.
+    return connection.deadlineMoved || Number.isNaN(idleSince) ? 0 : manager.timers.clock.now() - idleSince;
   }
 
   /** Idle ends at once; what is half sent gets its short chance; what is in flight is answered and told that it was the last. */
@@ -353,14 +379,19 @@ export class Http1Speaker implements Speaker, RequestHost {
     if (this.#response?.closed === true) this.#answered();
   }
 
-  /** Takes the socket from node:http, so that what still comes is thrown away rather than parsed. */
-  #leaveSocketToUs(): void {
-    const { input } = this.connection;
+  /**
+   * Once the end has begun, takes the socket from node:http, so that what still comes is thrown away rather than parsed.
+   * @returns whether the end has begun
+   */
+  leave(): boolean {
+    const { input, closeReason } = this.connection;
+    if (closeReason === null) return false;
     for (const event of ["data", "end", "drain", "timeout"]) input.removeAllListeners(event);
     // A listener of ours makes the socket give bytes to JavaScript again instead of the parser.
     input.on("data", () => {});
     // node:http has stopped reading where nobody took the body, and the stream believes that it still reads.
     input._read(0);
+    return true;
   }
 
   /** On the newest response only: on an earlier one node:http would drop the requests behind it. */

@@ -48,7 +48,7 @@ export function secureSocketOn(raw: Socket): TLSSocket | undefined {
   } finally {
     prototype[errorMethod] = method;
   }
-  return found instanceof TLSSocket && rawSocketOf(found) === raw ? found : undefined;
+  return found instanceof TLSSocket ? found : undefined;
 }
 
 const errorMethod = "_emitTLSError";
@@ -131,7 +131,8 @@ export function isSessionDead(session: object): boolean {
 export function http2SessionOn(socket: Socket): ServerHttp2Session | undefined {
   for (const key of Reflect.ownKeys(socket)) {
     const value: unknown = Reflect.getOwnPropertyDescriptor(socket, key)?.value;
-    if (typeof value === "object" && value !== null && "pendingSettingsAck" in value) return value as ServerHttp2Session;
+    if (typeof value === "object" && value !== null && "pendingSettingsAck" in value)
+      return value as ServerHttp2Session;
   }
   return undefined;
 }

@@ -39,15 +39,16 @@ export function secureSocketOn(raw: Socket): TLSSocket | undefined {
   const method = prototype[errorMethod];
   const listener = raw.rawListeners("error").find((one) => Function.prototype.toString.call(one).includes(errorMethod));
   if (typeof method !== "function" || listener === undefined) return undefined;
-  let found: unknown;
+  const heard: unknown[] = [];
   prototype[errorMethod] = function note(this: unknown): void {
-    found = this;
+    heard.push(this);
   };
   try {
     listener();
   } finally {
     prototype[errorMethod] = method;
   }
+  const [found] = heard;
   return found instanceof TLSSocket ? found : undefined;
 }
 

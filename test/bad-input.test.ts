@@ -260,6 +260,7 @@ const rejected: Readonly<Record<string, readonly Call[]>> = {
     () => portreeve.manage([]),
   ],
   enforcedLimits: over(strangers, (value) => portreeve.enforcedLimits(value)),
+  healthHandler: over(strangers, (value) => portreeve.healthHandler(value)),
   requestOf: over(strangers, (value) => portreeve.requestOf(value)),
   custodianOf: over(strangers, (value) => portreeve.custodianOf(value)),
   servePorts: [

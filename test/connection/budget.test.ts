@@ -92,10 +92,10 @@ test("more than maxBufferedBytes that stay where they are end in a reset, and th
   const scene = begin({ maxBufferedBytes: "100 kB", minSendRate: 0 });
   scene.client.pause();
   for (let i = 0; i < 50; i++) scene.server.write(Buffer.alloc(10_000));
-  const passed = await pass(scene, 10_000);
+  const passed = await pass(scene, 30_000);
   assert.equal(scene.connection.closeReason, "limit");
   assert.equal(scene.connection.closeLimit, "maxBufferedBytes");
-  assert.ok(passed >= 5000 && passed <= 6000, `after ${passed} ms`);
+  assert.ok(passed >= 20_000 && passed <= 21_000, `after ${passed} ms`);
 });
 
 test("fewer than maxBufferedBytes may stay", async () => {

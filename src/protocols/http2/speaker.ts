@@ -395,10 +395,12 @@ function isRequest({ id, destroyed }: ServerHttp2Stream): boolean {
   return !destroyed && id !== undefined && id % 2 === 1;
 }
 
-/** nghttp2 has found a flood by itself. */
+/** nghttp2 has found a flood by itself, or Node has: of streams beyond those that it was told it may open. */
 function isFlood(error: Error & { code?: unknown; errno?: unknown }): boolean {
-  return error.errno === flooded || error.code === "ERR_HTTP2_TOO_MANY_INVALID_FRAMES";
+  return error.errno === flooded || error.errno === refusedByNode || error.code === "ERR_HTTP2_TOO_MANY_INVALID_FRAMES";
 }
 
 /** NGHTTP2_ERR_FLOODED. */
 const flooded = -904;
+/** NGHTTP2_ERR_CALLBACK_FAILURE: so Node ends a session of which it has rejected 100 streams (`maxSessionRejectedStreams`). */
+const refusedByNode = -902;

@@ -58,7 +58,7 @@ const deaf: readonly Deaf[] = [
   {
     name: "maxBufferedBytes",
     limits: { ...off, maxBufferedBytes: "1 MiB" },
-    after: 5000,
+    after: 20_000,
     ending: "limit by maxBufferedBytes while sending",
   },
 ];

@@ -42,7 +42,7 @@ test("3000 requests that are reset at once: GOAWAY(ENHANCE_YOUR_CALM), and the s
   assert.match(goaways(bytesOf(client)).at(-1) ?? "", /code (11|2)$/);
   client.end();
   await until(() => web.ends().length === 1);
-  assert.match(web.ends()[0] ?? "", /^(abuse|protocol-error) while/);
+  assert.match(web.ends()[0] ?? "", /^abuse while/);
   assert.ok(served < 3000, `${served} handlers ran`);
   assert.deepEqual(web.errors, []);
 });
@@ -99,7 +99,8 @@ for (const [name, make] of Object.entries(floods)) {
     await client.ended;
     client.end();
     await until(() => web.ends().length === 1);
-    assert.match(web.ends()[0] ?? "", /^(abuse|protocol-error) while/);
+    // Node itself may be the first to find an answer to a PING that nobody sent.
+    assert.match(web.ends()[0] ?? "", name === "PING answers" ? /^(abuse|protocol-error) while/ : /^abuse while/);
     assert.ok(goaways(bytesOf(client)).length > 0);
     assert.deepEqual(web.errors, []);
   });
@@ -118,7 +119,7 @@ test("a flood of empty DATA: GOAWAY, and the socket is closed", async (t) => {
   await client.ended;
   client.end();
   await until(() => web.ends().length === 1);
-  assert.match(web.ends()[0] ?? "", /^(abuse|protocol-error) while/);
+  assert.match(web.ends()[0] ?? "", /^abuse while/);
 });
 
 test("honest traffic is no flood: large downloads, large uploads and many small requests", async (t) => {

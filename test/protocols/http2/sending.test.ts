@@ -83,7 +83,7 @@ test("what waits in all streams of a session together is bounded by maxBufferedB
   client.write(Buffer.concat([preface, settings({ 4: 0 }), settingsAck, request(1), request(3), request(5)]));
   await until(() => web.managed.connections.size === 1 && web.connection().phase === "handling");
   await settle();
-  await web.pass(6000);
+  await web.pass(21_000);
   assert.deepEqual(web.cuts(), ["limit by maxBufferedBytes"], "the first of them is enough");
   client.write(reset(3, 8));
 });

@@ -41,6 +41,11 @@ export function markLayer(layer: object, connection: Connection): void {
   (layer as Marked)[portKey] = connection;
 }
 
+/** Takes back what `markLayer` did. */
+export function unmarkLayer(layer: object, connection: Connection): void {
+  if ((layer as Marked)[portKey] === connection) delete (layer as Marked)[portKey];
+}
+
 /** The port tells nobody any more. */
 export function unmarkPort(port: Readable | Writable, connection: Connection): void {
   const marked = port as Marked;

@@ -135,7 +135,7 @@ function silence(input: Readable): void {
 }
 
 function force(ports: PortPair): void {
-  reset(ports.rawOutput ?? ports.output);
+  reset(ports.rawOutput ?? ports.output, ports.output);
   destroy(ports);
 }
 

@@ -109,10 +109,17 @@ const aftermaths: ReadonlySet<string> = new Set([
   "ERR_STREAM_UNABLE_TO_PIPE",
 ]);
 
-/** Resets a socket (RST), so that the kernel frees what was not taken; anything else is destroyed. */
-export function reset(port: Readable | Writable): void {
+/**
+ * Resets a socket (RST), so that the kernel frees what was not taken; anything else is destroyed.
+ * @param above the TLS socket above it, which says FIN through the same handle
+ */
+export function reset(port: Readable | Writable, above: Readable | Writable = port): void {
+  if (above instanceof Socket && isSayingFin(above)) {
+    port.destroy();
+    return;
+  }
   // A socket without a TCP handle (a unix socket, a pipe) has no RST to send.
-  if (port instanceof Socket && port.remoteFamily !== undefined && !port.destroyed && !isSayingFin(port)) {
+  if (port instanceof Socket && port.remoteFamily !== undefined && !port.destroyed) {
     port.resetAndDestroy();
   } else port.destroy();
 }

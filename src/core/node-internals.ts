@@ -4,7 +4,11 @@
  */
 import type { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
+import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
+import { types } from "node:util";
 
 /**
  * How much of a write the kernel has not taken yet. No public value shows the progress of one large write. Where it is
@@ -25,6 +29,30 @@ export function rawSocketOf(secure: object): Socket | undefined {
   const parent = (secure as { _parent?: unknown })._parent;
   return parent instanceof Socket ? parent : undefined;
 }
+
+/**
+ * From a socket to the TLS socket above it. Nothing but a listener leads there: it hands the errors of the lower one to a
+ * private method of the upper one, and for the time of one call that method is ours, which only notes whose it is.
+ */
+export function secureSocketOn(raw: Socket): TLSSocket | undefined {
+  const prototype = TLSSocket.prototype as { [errorMethod]?: unknown };
+  const method = prototype[errorMethod];
+  const listener = raw.rawListeners("error").find((one) => Function.prototype.toString.call(one).includes(errorMethod));
+  if (typeof method !== "function" || listener === undefined) return undefined;
+  const heard: unknown[] = [];
+  prototype[errorMethod] = function note(this: unknown): void {
+    heard.push(this);
+  };
+  try {
+    listener();
+  } finally {
+    prototype[errorMethod] = method;
+  }
+  const [found] = heard;
+  return found instanceof TLSSocket ? found : undefined;
+}
+
+const errorMethod = "_emitTLSError";
 
 /** The head of a response as it was sent; `writeHead` keeps what it is given from `getHeader`. */
 export function sentHead(response: ServerResponse): string {
@@ -98,6 +126,31 @@ export function isSessionDead(session: object): boolean {
   const handle = bySymbol(session, "kHandle") as { hasPendingData?: unknown } | undefined;
   if (typeof handle?.hasPendingData !== "function") return false;
   return handle.hasPendingData() === false;
+}
+
+/** The session of HTTP/2 that a socket belongs to: which property has it differs from Node to Node. */
+export function http2SessionOn(socket: Socket): ServerHttp2Session | undefined {
+  for (const key of Reflect.ownKeys(socket)) {
+    const value: unknown = Reflect.getOwnPropertyDescriptor(socket, key)?.value;
+    if (typeof value === "object" && value !== null && "pendingSettingsAck" in value)
+      return value as ServerHttp2Session;
+  }
+  return undefined;
+}
+
+/** The open streams of a session of HTTP/2; undefined where they cannot be known. */
+export function http2StreamsOf(session: ServerHttp2Session): readonly ServerHttp2Stream[] | undefined {
+  const streams = (bySymbol(session, "state") as { streams?: unknown } | undefined)?.streams;
+  // Of a class of Node's own, which is not `instanceof Map`.
+  if (!types.isMap(streams)) return undefined;
+  const all: unknown[] = [...Map.prototype.values.call(streams)];
+  return all.filter((stream): stream is ServerHttp2Stream => stream instanceof Duplex);
+}
+
+/** The head of a request that the compatibility API of HTTP/2 has made of a stream; undefined where that cannot be known. */
+export function http2HeadOf(stream: ServerHttp2Stream): readonly string[] | undefined {
+  const raw = (bySymbol(stream, "request") as { rawHeaders?: unknown } | null | undefined)?.rawHeaders;
+  return Array.isArray(raw) ? (raw as readonly string[]) : undefined;
 }
 
 /** What hangs on an object under a symbol that Node keeps to itself. */

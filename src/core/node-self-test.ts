@@ -3,16 +3,22 @@
  * port is opened, no byte is sent, and nothing is left.
  */
 import { IncomingMessage, ServerResponse, createServer as createHttpServer } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
+import type { ServerHttp2Session } from "node:http2";
 import { Socket, createServer } from "node:net";
 import { TLSSocket, createSecureContext } from "node:tls";
 import {
   announceKeepAlive,
   asyncId,
+  http2SessionOn,
+  http2Settings,
+  http2StreamsOf,
   httpSocketsOf,
   knownHandleQueue,
   openSocketsOf,
   rawSocketOf,
   responseOnSocket,
+  secureSocketOn,
   sentHead,
   wasUpgraded,
 } from "./node-internals.ts";
@@ -104,6 +110,40 @@ const internals: readonly Internal[] = [
       server.close();
       return list !== undefined;
     },
+  },
+  {
+    property: "tlsSocket._emitTLSError",
+    effect: "sockets of TLS that are older than their manager are known by the bytes below them",
+    works() {
+      const socket = unconnected();
+      const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ ca: [] }) });
+      secure.on("error", ignore);
+      const above = secureSocketOn(socket);
+      secure.destroy();
+      return above === secure;
+    },
+  },
+  {
+    property: "the session of a socket of HTTP/2, and its streams",
+    effect:
+      "sessions of HTTP/2 that are older than their manager become its own with their next stream, and the streams in flight are not seen",
+    works() {
+      const socket = unconnected();
+      let made: ServerHttp2Session | undefined;
+      createHttp2Server()
+        .on("session", (session) => (made = session))
+        .emit("connection", socket);
+      const works = made !== undefined && http2SessionOn(socket) === made && http2StreamsOf(made) !== undefined;
+      made?.destroy();
+      socket.destroy();
+      return works;
+    },
+  },
+  {
+    property: "the settings of an http2 server",
+    effect: "a stricter maxConcurrentStreams of the program's own is raised to that of the limits",
+    works: () =>
+      http2Settings(createHttp2Server({ settings: { maxConcurrentStreams: 7 } }))?.maxConcurrentStreams === 7,
   },
   {
     property: "the asynchronous id of a server",

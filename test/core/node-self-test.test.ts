@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { Server, ServerResponse, createServer } from "node:http";
+import { createServer as createHttp2Server } from "node:http2";
 import { Server as NetServer, Socket } from "node:net";
 import { test } from "node:test";
 import { TLSSocket } from "node:tls";
 import { missingInternals } from "../../src/core/node-self-test.ts";
+import { hideSessions } from "../support/hidden-sessions.ts";
 import { compiledRoot } from "../support/paths.ts";
 
 /** Makes a property of a prototype look as if Node did not have it. @returns how to undo it */
@@ -44,6 +46,14 @@ const hidden: Readonly<Record<string, () => () => unknown>> = {
   "socket.parser": () => hide(Socket.prototype, "parser", undefined),
   "process._getActiveHandles and socket._server": () => hide(process, "_getActiveHandles", undefined),
   "the connections of an http.Server": () => hideOnServers("http.server.connections"),
+  "tlsSocket._emitTLSError": () => hide(TLSSocket.prototype, "_emitTLSError", undefined),
+  "the session of a socket of HTTP/2, and its streams": hideSessions,
+  "the settings of an http2 server": () => {
+    const server = createHttp2Server();
+    const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === "options");
+    assert.ok(symbol);
+    return hide(Object.getPrototypeOf(server) as object, symbol, {});
+  },
   "the asynchronous id of a server": () => hideOnServers("async_id_symbol", NetServer.prototype),
 };
 

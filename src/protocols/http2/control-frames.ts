@@ -36,6 +36,12 @@ export class ControlFrames {
     this.judges = limit.count !== Infinity;
   }
 
+  /** What has passed already is nobody's concern: see `look`. */
+  startAt(received: number, sent: number): void {
+    this.#received = received;
+    this.#sent = sent;
+  }
+
   /** So many bytes are known to be no control frames, or will be when they come. */
   allow(bytes: number): void {
     this.#allowance += bytes;

@@ -126,6 +126,13 @@ export class Exchange implements RequestHost {
     this.#request?.end(reason);
   }
 
+  /** Nobody watches it any more; what the program has opened for it still ends with it. */
+  letGo(): void {
+    this.body?.letGo();
+    const request = this.#request;
+    if (request !== null) this.stream.once("close", () => request.end("completed"));
+  }
+
   /** Bytes of the frames of its body since this was asked last, about. */
   bodyProgress(): number {
     const all = this.body === null ? 0 : this.body.received + this.body.pieces * allowances.piece;

@@ -2,11 +2,13 @@
  * HTTP/2 on a server of node:http2, clear or secure: which phase a connection and each of its streams is in, and what a
  * client is told when they end. The README beside this file has the flow in steps.
  */
-import type { Http2SecureServer, Http2Server, ServerHttp2Session } from "node:http2";
+import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import { TLSSocket } from "node:tls";
+import { http2SessionOn } from "../../core/node-internals.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
+import { connectionOfPort } from "../../connection/lookup.ts";
 import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
 import { http1 } from "../http1/http1.ts";
 import type { HttpSettings } from "../http1/node-settings.ts";
@@ -40,8 +42,26 @@ export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLim
   /** The connection whose session is just being made: 'session' is emitted from within. */
   let arriving: Http2Speaker | null = null;
   const sessions = interceptEmit(server, "session", (session) => {
-    arriving?.attach(session as ServerHttp2Session);
+    if (arriving !== null) arriving.attach(session as ServerHttp2Session);
+    // Its TLS handshake had begun before we came.
+    else meet(session as ServerHttp2Session);
     sessions.pass(session);
+  });
+  let found: ((socket: Socket) => void) | undefined;
+  /** One that was not found when we came. */
+  let late: ServerHttp2Session | undefined;
+  const meet = (session: ServerHttp2Session | undefined): void => {
+    if (session === undefined || session.destroyed || connectionOfPort(session) !== undefined) return;
+    late = session;
+    try {
+      found?.(socketOf(session));
+    } finally {
+      late = undefined;
+    }
+  };
+  const streams = interceptEmit(server, "stream", (...args) => {
+    meet((args[0] as ServerHttp2Stream).session as ServerHttp2Session | undefined);
+    streams.pass(...args);
   });
   return {
     name: "an HTTP/2 server",
@@ -57,10 +77,22 @@ export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLim
       }
       return undefined;
     },
+    adoption: () => (connection, socket) => {
+      const session = late ?? http2SessionOn(socket);
+      if (session === undefined || session.destroyed) return false;
+      const speaker = new Http2Speaker(connection, session.pendingSettingsAck);
+      connection.speaker = speaker;
+      speaker.adopt(session);
+      return true;
+    },
+    findMore(tell) {
+      found = tell;
+    },
     // The caller has bounded the number.
     refuse: (socket) => socket.end(goaway).resume(),
     detach() {
       sessions.restore();
+      streams.restore();
       restoreSettings();
     },
   };
@@ -74,19 +106,36 @@ export function negotiated(server: Http2SecureServer, limits: SafetyLimits): Pro
     ...above,
     enforces: [...above.enforces, ...(older?.enforces ?? [])],
     speak(connection: Connection, socket: Socket, pass: () => void) {
-      const { alpnProtocol } = socket as TLSSocket;
-      if (alpnProtocol !== false && alpnProtocol !== "http/1.1") return above.speak(connection, socket, pass);
+      if (choseHttp2(socket as TLSSocket)) return above.speak(connection, socket, pass);
       connection.enter("idle", plan.request);
       if (older !== null) return older.speak(connection, socket, pass);
       // node:http2 tells the client that it has to speak HTTP/2, or the program takes the socket ('unknownProtocol').
       pass();
       return undefined;
     },
+    adoption() {
+      const [adopt, adoptOlder] = [above.adoption?.(), older?.adoption?.()];
+      return (connection, socket) =>
+        socket instanceof TLSSocket && (choseHttp2(socket) ? adopt : adoptOlder)?.(connection, socket) === true;
+    },
+    findMore(found) {
+      above.findMore?.(found);
+      older?.findMore?.(found);
+    },
     detach() {
       older?.detach?.();
       above.detach?.();
     },
   };
+}
+
+function choseHttp2({ alpnProtocol }: TLSSocket): boolean {
+  return alpnProtocol !== false && alpnProtocol !== "http/1.1";
+}
+
+/** The socket itself: `session.socket` stands for it and is another object, but its methods give the socket back. */
+function socketOf(session: ServerHttp2Session): Socket {
+  return session.socket.off("portreeve", socketOf);
 }
 
 /** node:http2 gives a server the settings of node:http where it speaks HTTP/1.1, too. */

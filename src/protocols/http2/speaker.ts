@@ -4,13 +4,13 @@
  */
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { handleQueue, isSessionDead } from "../../core/node-internals.ts";
+import { handleQueue, http2HeadOf, http2StreamsOf, isSessionDead } from "../../core/node-internals.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
-import { markLayer } from "../../connection/lookup.ts";
+import { markLayer, unmarkLayer } from "../../connection/lookup.ts";
 import { ManagedRequest } from "../../connection/managed-request.ts";
 import { isDeparture, isProtocolError } from "../../connection/ports.ts";
 import type { Speaker } from "../../connection/speaker.ts";
@@ -48,13 +48,14 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (deadline < timer.deadline) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
   };
 
-  constructor(connection: Connection) {
+  /** @param shakesHands whether the client is yet to acknowledge our settings */
+  constructor(connection: Connection, shakesHands: boolean = true) {
     const { maxControlFrames, maxStreamResets } = connection.manager.safetyLimits;
     this.connection = connection;
     this.#control = new ControlFrames(maxControlFrames);
     this.#resets = new CountWithin(maxStreamResets);
-    if (connection.phase !== "handshaking") connection.enter("handshaking", plan.handshake);
-    this.#handshakeBy = connection.timer.deadline;
+    if (shakesHands && connection.phase !== "handshaking") connection.enter("handshaking", plan.handshake);
+    this.#handshakeBy = shakesHands ? connection.timer.deadline : Infinity;
   }
 
   /** The session of this connection was made, and nobody else has heard of it yet. */
@@ -74,6 +75,15 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     this.#interceptions = [streams, settled, left];
   }
 
+  /** Takes over a session that was open before we came. What was received and sent so far is not judged. */
+  adopt(session: ServerHttp2Session): void {
+    this.attach(session);
+    const { connection } = this;
+    this.#control.startAt((connection.input as Socket).bytesRead, this.#sent);
+    for (const stream of http2StreamsOf(session) ?? []) if (isRequest(stream)) this.#resume(stream);
+    if (this.#open.size === 0 && this.#handshakeBy === Infinity) connection.enter("idle", plan.idle);
+  }
+
   /** What waits for the client below the streams: http2 writes straight to the handle of the lowest socket. */
   get unsentBytes(): number {
     const queued = this.#queued;
@@ -89,7 +99,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const { connection } = this;
     if (this.#session === null || connection.closeReason !== null) return;
     const now = connection.manager.timers.clock.now();
-    const sent = ((connection.rawOutput as Socket | null) ?? (connection.output as Socket)).bytesWritten;
+    const sent = this.#sent;
     for (const exchange of this.#open.values()) this.#control.allow(exchange.bodyProgress());
     if (this.#control.judges && !this.#control.look((connection.input as Socket).bytesRead, sent, now)) {
       this.#abused("maxControlFrames");
@@ -157,8 +167,16 @@ export class Http2Speaker implements Speaker, Http2Watcher {
 
   letGo(): void {
     for (const interception of this.#interceptions) interception.restore();
-    if (this.#session !== null) freeSession(this.#session);
-    for (const stream of this.#open.keys()) freeStream(stream);
+    const session = this.#session;
+    if (session !== null) {
+      freeSession(session);
+      unmarkLayer(session, this.connection);
+    }
+    for (const [stream, exchange] of this.#open) {
+      exchange.letGo();
+      freeStream(stream);
+      unmarkLayer(stream, this.connection);
+    }
   }
 
   requestOf(value: object): ManagedRequest | undefined {
@@ -229,7 +247,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       this.#countReset();
       return;
     }
-    const exchange = this.#admit(stream, headers, rawHeaders);
+    // Of those that are older than our being here, some are only now heard of.
+    const exchange = this.#open.get(stream) ?? this.#admit(stream, headers, rawHeaders);
     if (exchange === null) return;
     try {
       streams.pass(...args);
@@ -248,12 +267,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const { connection } = this;
     const { timers, safetyLimits } = connection.manager;
     const now = timers.clock.now();
-    const exchange = new Exchange(connection, stream, now, this.#hasten);
-    this.#open.set(stream, exchange);
-    markLayer(stream, connection);
-    watchStream(stream);
-    this.#requests++;
-    if (this.#open.size === 1) this.#busy();
+    const exchange = this.#take(stream, now);
     const lineLength = (headers[":method"]?.length ?? 0) + (headers[":path"]?.length ?? 0);
     const { broken, bodyIsLimited, size } = judgeHead(lineLength, rawHeaders, safetyLimits);
     this.#control.allow(size + (rawHeaders.length / 2) * allowances.pair + allowances.stream);
@@ -273,6 +287,30 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       now + Math.min(safetyLimits.responseTimeout, stream.endAfterHeaders ? Infinity : safetyLimits.requestReadTimeout),
     );
     return exchange;
+  }
+
+  #take(stream: ServerHttp2Stream, now: number): Exchange {
+    const { connection } = this;
+    const exchange = new Exchange(connection, stream, now, this.#hasten);
+    this.#open.set(stream, exchange);
+    markLayer(stream, connection);
+    watchStream(stream);
+    this.#requests++;
+    if (this.#open.size === 1) this.#busy();
+    return exchange;
+  }
+
+  /** A request whose handler may have run before we came. Its times begin now. */
+  #resume(stream: ServerHttp2Stream): void {
+    const { timers, safetyLimits } = this.connection.manager;
+    const exchange = this.#take(stream, timers.clock.now());
+    if (!stream.endAfterHeaders && !stream.readableEnded) {
+      const head = http2HeadOf(stream);
+      // Without its head nobody knows whether it is a conversation, as of gRPC.
+      const isLimited = head !== undefined && judgeHead(0, head, safetyLimits).bodyIsLimited;
+      exchange.receive(isLimited ? safetyLimits.maxRequestBodyLength : Infinity);
+    }
+    this.#hasten(exchange.deadline);
   }
 
   /** The client has acknowledged our settings: it speaks HTTP/2. */
@@ -324,6 +362,11 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     else connection.end(this.#clientLeft ? "client-ended" : "completed");
   }
 
+  /** All bytes sent so far, with those of TLS. */
+  get #sent(): number {
+    return ((this.connection.rawOutput as Socket | null) ?? (this.connection.output as Socket)).bytesWritten;
+  }
+
   get #queued(): number {
     const { output, rawOutput } = this.connection;
     return handleQueue(rawOutput ?? output);
@@ -345,6 +388,11 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #abused(limit: SafetyLimitName): void {
     this.connection.end("abuse", limit);
   }
+}
+
+/** Whether it is the client that has opened a stream, and it is still open. */
+function isRequest({ id, destroyed }: ServerHttp2Stream): boolean {
+  return !destroyed && id !== undefined && id % 2 === 1;
 }
 
 /** nghttp2 has found a flood by itself, or Node has: of streams beyond those that it was told it may open. */

@@ -5,7 +5,7 @@
 import { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Server } from "node:tls";
-import { httpSocketsOf, rawSocketOf } from "../../core/node-internals.ts";
+import { httpSocketsOf, rawSocketOf, secureSocketOn } from "../../core/node-internals.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
@@ -90,9 +90,9 @@ function adoption(
   const secureOn = new Map<Socket | undefined, Socket>();
   for (const secure of httpSocketsOf(server)?.keys() ?? []) secureOn.set(rawSocketOf(secure), secure);
   return (connection, socket) => {
-    const secure = socket instanceof TLSSocket ? socket : secureOn.get(socket);
-    // Nothing was said to the client yet: it has not even begun.
-    if (secure === undefined && socket.bytesWritten === 0) {
+    const secure = socket instanceof TLSSocket ? socket : (secureOn.get(socket) ?? secureSocketOn(socket));
+    // Where nothing leads to the layer above: as long as nothing was said to the client, it has not even begun.
+    if (secure === undefined ? socket.bytesWritten === 0 : isShakingHands(secure)) {
       shakeHands(connection, socket);
       return true;
     }
@@ -100,6 +100,10 @@ function adoption(
     if (secure !== undefined) connection.replacePorts(secure, secure);
     return above?.(connection, secure ?? socket) === true;
   };
+}
+
+function isShakingHands(secure: Socket & { secureConnecting?: boolean }): boolean {
+  return secure.secureConnecting === true;
 }
 
 /** A client that only leaves is told apart by Node from one that resets: its error comes from no system call. */

@@ -185,3 +185,25 @@ export const http2Rows: readonly Row[] = [
     },
   },
 ];
+
+/** Rows about servers that had sessions before they were put under a manager. */
+export const lateHttp2Rows: readonly Row[] = [
+  {
+    name: "sessions that were open before are owned like the rest",
+    on: http2,
+    attachesLate: true,
+    async play(stage) {
+      const [idle, busy] = [await dial(stage), await dial(stage)];
+      assert.equal((await ask(idle, "/")).body, "ok");
+      const answered = ask(busy, "/after/400");
+      await stage.begun(2);
+      stage.attach();
+      assert.equal(stage.managed.connections.size, 2);
+      const outcome = await stage.drain();
+      endedWithWork(outcome, 400);
+      came(outcome, { idle: 1, finished: 1 });
+      assert.deepEqual(await answered, whole);
+      await Promise.all([idle.closed, busy.closed]);
+    },
+  },
+];

@@ -4,13 +4,13 @@
  */
 import { describe, test } from "node:test";
 import { http1Rows } from "./http1-rows.ts";
-import { http2Rows } from "./http2-rows.ts";
+import { http2Rows, lateHttp2Rows } from "./http2-rows.ts";
 import { lateRows, socketRows } from "./socket-rows.ts";
 import { undisturbed } from "../../support/pauses.ts";
 import { Stage } from "./stage.ts";
 import { websocketRows } from "./websocket-rows.ts";
 
-const rows = [...http1Rows, ...http2Rows, ...socketRows, ...websocketRows, ...lateRows];
+const rows = [...http1Rows, ...http2Rows, ...socketRows, ...websocketRows, ...lateRows, ...lateHttp2Rows];
 
 void describe("draining", { concurrency: 6 }, () => {
   for (const row of rows) {

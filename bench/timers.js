@@ -1,6 +1,6 @@
 // Timers: Portreeve's beside Node's, undici's and timer-wheel's.
 //
-// Method. Every contender runs in a process of its own, one after the other, up to three times round while a population's
+// Method. Every contender runs in a process of its own, one after the other, up to five times round while a population's
 // share of the time lasts; figures are medians over the rounds, and ratios are taken within a round first. Contenders that no
 // goal is about take part in rounds of their own, and not at a million. An operation is timed over whole passes of a
 // population of 1 000 to 1 000 000 timers, in another random order each time, because a server hears from its clients in
@@ -18,7 +18,7 @@ import { interleave, measure, middle, ratio } from "./lib/rounds.js";
 const { json, quick } = flags();
 const report = new Report("timers", { json });
 const script = (name) => fileURLToPath(new URL(`timers/${name}.js`, import.meta.url));
-const rounds = quick ? 1 : 3;
+const rounds = quick ? 1 : 5;
 const ours = "portreeve";
 const again = "portreeve again";
 const names = ["floor", ours, again, "setTimeout"];

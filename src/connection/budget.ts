@@ -11,6 +11,7 @@ import { RateMeter } from "../limits/rate.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { CloseReason } from "./close-reason.ts";
 import type { Connection } from "./connection.ts";
+import { bytesWritten } from "./ports.ts";
 
 /**
  * How long more than `maxBufferedBytes` may wait without any progress that we see, in milliseconds. The kernel takes more of
@@ -86,8 +87,4 @@ function bytesLeft(connection: Connection): number {
 
 function inFlight(output: Writable): number {
   return bytesWritten(output) - output.writableLength;
-}
-
-function bytesWritten(output: object): number {
-  return "bytesWritten" in output && typeof output.bytesWritten === "number" ? output.bytesWritten : 0;
 }

@@ -3,7 +3,6 @@
  */
 import type { Readable, Writable } from "node:stream";
 import { ArgumentTypeError } from "../core/errors.ts";
-import { defineChannel } from "../core/channels.ts";
 import { checkBoolean } from "../core/options.ts";
 import type { Duration } from "../core/units.ts";
 import type { Custodian } from "../custodian/custodian.ts";
@@ -12,6 +11,7 @@ import type { SafetyLimitName } from "../limits/safety-limits.ts";
 import type { Timer } from "../timers/timer.ts";
 import { closeReasons, isCloseReason } from "./close-reason.ts";
 import type { CloseReason } from "./close-reason.ts";
+import { tellClosed, tellOpened, tellPhase } from "./connection-events.ts";
 import type { ConnectionHost } from "./connection-host.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import { plan } from "./deadline-plan.ts";
@@ -21,18 +21,12 @@ import { endOwn, letGoOwn, makeOwnCustodian, own } from "./own-custodian.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 import { closePorts, closeQuietly, cutPorts } from "./port-closing.ts";
-import { PortPair } from "./port-pair.ts";
+import type { PortPair } from "./port-pair.ts";
 import { isAftermath, isDeparture, isProtocolError } from "./ports.ts";
-import { Reader } from "./reader.ts";
 import { Settlement } from "./settlement.ts";
 import { spare } from "./spared.ts";
-import type { Speaker } from "./speaker.ts";
+import { Traffic } from "./traffic.ts";
 
-const openedChannel = defineChannel<{ connection: Connection }>("portreeve.connection.opened");
-const phaseChannel = defineChannel<{ connection: Connection; from: Phase; to: Phase }>("portreeve.connection.phase");
-const closedChannel = defineChannel<{ connection: Connection; reason: CloseReason; phase: Phase }>(
-  "portreeve.connection.closed",
-);
 let lastId = 0;
 
 /** How a connection ends. */
@@ -47,7 +41,7 @@ interface Ending {
  * Made by `newConnection`, and by servers. It lasts until its timer fires, it is killed, its custodian is shut down or
  * both ports close. There may be very many that do nothing: what only some of them need is made when it is needed.
  */
-export class Connection extends PortPair {
+export class Connection extends Traffic {
   /** Unique in the process. */
   readonly id: number;
   readonly manager: ConnectionManager;
@@ -61,11 +55,8 @@ export class Connection extends PortPair {
   #shouldClose: boolean;
   #phase: Phase = "idle";
   #deadline: PlannedDeadline = plan.request;
-  /** Where the plan put the deadline; NaN where the program has moved it. */
-  #plannedAt: number;
-  #reader: Reader | null = null;
-  /** What its protocol knows of it; null where nobody speaks for us. @internal */
-  speaker: Speaker | null = null;
+  /** Where the program has moved the deadline of this phase, by the clock; NaN where it has not. */
+  #movedTo: number = Number.NaN;
   /** Whose it is; null where it is the program's own. @internal */
   host: ConnectionHost | null = null;
   /** What its host admitted it with, for the host to give back. @internal */
@@ -98,10 +89,10 @@ export class Connection extends PortPair {
       hearErrors(input, output);
     }
     this.timer = manager.timers.start<Connection>(timeout, expire, this);
-    this.#plannedAt = this.timer.deadline;
-    this.since = this.#plannedAt === Infinity ? manager.timers.clock.now() : this.#plannedAt - timeout;
+    const { deadline } = this.timer;
+    this.since = deadline === Infinity ? manager.timers.clock.now() : deadline - timeout;
     markPorts(input, output, this);
-    if (openedChannel.hasSubscribers) openedChannel.publish({ connection: this });
+    tellOpened(this);
   }
 
   /** Owns what the connection holds; it ends with the connection. Made when first asked for. Racket entry: `connection-custodian`. */
@@ -153,27 +144,6 @@ export class Connection extends PortPair {
     return this.#closed.promise;
   }
 
-  /** Bounded reading from the input. Use either this or the input itself. */
-  get reader(): Reader {
-    this.#reader ??= new Reader(this);
-    return this.#reader;
-  }
-
-  /** Bytes that were written and have not left the process. @internal */
-  get unsentBytes(): number {
-    return this.unsentOnPorts + (this.speaker?.unsentBytes ?? 0);
-  }
-
-  /** Bytes that have come and were not read by the program. @internal */
-  get unreadBytes(): number {
-    return this.input.readableLength + (this.#reader?.buffered ?? 0);
-  }
-
-  /** Bytes in memory on behalf of this connection. */
-  get bufferedBytes(): number {
-    return this.unreadBytes + this.unsentBytes;
-  }
-
   /**
    * Ends the connection: the timer is cancelled, the output closed and then the input, the custodian shut down. The
    * first call decides; later ones do nothing. Returns at once; `closed` tells when it is over, which is when the client
@@ -184,21 +154,30 @@ export class Connection extends PortPair {
     this.end(reason);
   }
 
-  /** Moves the deadline by `ms`, which may be negative. Racket entry: `adjust-connection-timeout!`. @returns whether it was still open */
+  /**
+   * Moves the deadline in force by `ms`, which may be negative. See `resetTimeout`. Racket entry:
+   * `adjust-connection-timeout!`. @returns whether it was still open
+   */
   adjustTimeout(ms: Duration): boolean {
-    this.#plannedAt = Number.NaN;
-    return this.timer.increment(ms);
+    return this.#moved(this.timer.increment(ms));
   }
 
-  /** The deadline becomes now + `ms`. Racket entry: `reset-connection-timeout!`. @returns whether it was still open */
+  /**
+   * The deadline in force becomes now + `ms`. Until the next phase sets its own it is final: no progress puts it off.
+   * Racket entry: `reset-connection-timeout!`. @returns whether it was still open
+   */
   resetTimeout(ms: Duration): boolean {
-    this.#plannedAt = Number.NaN;
-    return this.timer.reset(ms);
+    return this.#moved(this.timer.reset(ms));
+  }
+
+  /** The deadline in force becomes `deadline`, a time of the clock. See `resetTimeout`. @internal */
+  moveDeadline(deadline: number): void {
+    this.resetTimeout(Math.max(0, deadline - this.manager.timers.clock.now()));
   }
 
   /** Whether the program has moved the deadline since the plan set it. @internal */
   get deadlineMoved(): boolean {
-    return Number.isNaN(this.#plannedAt);
+    return !Number.isNaN(this.#movedTo);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -211,21 +190,22 @@ export class Connection extends PortPair {
     if (this.#ending !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
     this.timer.reset(this.manager.timeouts[deadline.order] ?? Infinity);
-    this.#plannedAt = this.timer.deadline;
+    this.#movedTo = Number.NaN;
     if (phase === "idle") this.#endIfSoon();
   }
 
   /** The deadline has passed: milliseconds to go on for, or undefined to end. @internal */
   extend(): number | undefined {
-    const more = this.speaker?.extend?.();
+    const more = this.#untilMoved > 0 ? this.speaker?.extend?.() : undefined;
+    if (more !== undefined) return Math.min(more, this.#untilMoved);
     const { limit, reason } = this.#deadline;
-    return more !== undefined || limit === "none" || this.mayCut(reason, limit) ? more : Infinity;
+    return limit === "none" || this.mayCut(reason, limit) ? undefined : Infinity;
   }
 
   /** Puts a layer on top of the ports: what is above is used from now on, and what is below is closed with it. @internal */
   replacePorts(input: Readable, output: Writable): void {
     if (!this.putOnTop(input, output)) return;
-    this.#reader = null;
+    this.forgetReader();
     markPorts(input, output, this);
     hearErrors(input, output);
     if (this.#ending !== null) this.#closePorts(this.#ending);
@@ -257,14 +237,11 @@ export class Connection extends PortPair {
     if (cause !== null && !this.mayCut(reason, cause)) return;
     const ending = { reason, limit: cause, phase: this.#phase };
     this.#ending = ending;
-    // Going quiet between requests is no fault, and its end no cut. A drain has shorter deadlines than the limits say.
-    if (cause !== null && reason !== "idle-timeout" && this.#soon?.reason !== "drained") {
-      warnOfFirstCut(cause, this.manager.safetyLimits);
-    }
+    if (cause !== null && this.#isCutBy(cause)) warnOfFirstCut(cause, this.manager.safetyLimits);
     this.timer.cancel();
     this.#move("draining");
     if (!this.output.destroyed) this.speaker?.lastWords?.(reason);
-    this.#reader?.stop();
+    this.stopReading();
     if (!this.portsAreClosed) this.#closePorts(ending);
     if (this.#hasCustodian) endOwn(this.#custodian, this, reason);
     this.#finishIfClosed();
@@ -299,27 +276,12 @@ export class Connection extends PortPair {
   bytesArrived(): void {
     if (this.#phase !== "idle") return;
     if (this.#deadline !== plan.idle) this.enter("reading");
-    else if (this.timer.deadline === this.#plannedAt) this.enter("reading", plan.request);
+    else if (!this.deadlineMoved) this.enter("reading", plan.request);
     else {
       // A deadline that the program has moved is not moved by progress.
       this.#deadline = plan.request;
       this.enter("reading");
     }
-  }
-
-  /** All bytes received, as far as the port tells. @internal */
-  get bytesReceived(): number {
-    return this.bytesIn ?? this.#reader?.received ?? 0;
-  }
-
-  /** All bytes received and handed to the output, as far as the ports tell. @internal */
-  get bytesPassed(): number {
-    return this.bytesReceived + this.bytesOut;
-  }
-
-  /** Whether the program waits for the rest of something that the client has begun. @internal */
-  get waitsForClient(): boolean {
-    return this.#reader?.waitsMidItem === true || this.speaker?.waitsForClient === true;
   }
 
   /** Whether a limit is to cut something of this connection; where the manager only observes, it is published instead. @internal */
@@ -340,7 +302,7 @@ export class Connection extends PortPair {
       return false;
     }
     this.#phase = to;
-    if (phaseChannel.hasSubscribers) phaseChannel.publish({ connection: this, from, to });
+    tellPhase(this, from, to);
     return true;
   }
 
@@ -378,16 +340,25 @@ export class Connection extends PortPair {
 
   /** Ends an idle connection that was to end after its job. */
   #endIfSoon(): void {
-    if (this.#soon !== null && this.#phase === "idle" && !this.#hasBegun()) this.finish();
+    if (this.#soon !== null && this.#phase === "idle" && !this.hasBegun(this.#deadline === plan.request)) this.finish();
   }
 
-  /** Whether a request has begun that no phase tells of yet. */
-  #hasBegun(): boolean {
-    if (this.unreadBytes > 0 || this.#reader?.hasBegun === true) return true;
-    // A program that reads the input by itself, without the reader; during the first request the port's count tells.
-    return (
-      this.#reader?.engaged !== true && this.#deadline === plan.request && this.raw === null && this.bytesReceived > 0
-    );
+  /** The program has moved the deadline of a timer that still waits. @returns whether it does */
+  #moved(waits: boolean): boolean {
+    if (waits) this.#movedTo = this.timer.deadline;
+    return waits;
+  }
+
+  /** Milliseconds until the deadline that the program has moved. */
+  get #untilMoved(): number {
+    return this.deadlineMoved ? this.#movedTo - this.manager.timers.clock.now() : Infinity;
+  }
+
+  /** Whether an end by `limit` is a cut that the limit's value decided. */
+  #isCutBy(limit: SafetyLimitName): boolean {
+    // Going quiet between requests is no fault, a drain has shorter deadlines than the limits say, and so may the program.
+    if (limit === "idleTimeout" || this.#soon?.reason === "drained") return false;
+    return !(this.deadlineMoved && limit === this.#deadline.limit);
   }
 
   #finishIfClosed(): void {
@@ -395,7 +366,7 @@ export class Connection extends PortPair {
     const { reason, phase } = this.#ending;
     this.#linger?.cancel();
     this.#move("closed");
-    if (closedChannel.hasSubscribers) closedChannel.publish({ connection: this, reason, phase });
+    tellClosed(this, reason, phase);
     this.#leave(reason);
   }
 

@@ -12,8 +12,8 @@
  *  6. Once it is handled and only sending is left there is no deadline of the plan: the budget watches whether the
  *     client takes the bytes (`responseSendTimeout`, restarted by progress, and `minSendRate`).
  *  7. A connection that was upgraded has `upgradedIdleTimeout` from its last byte, in either direction.
- *  8. A program that moves a deadline (`adjustTimeout`, `resetTimeout`) moves the one in force; the next phase sets its
- *     own.
+ *  8. A program that moves a deadline (`adjustTimeout`, `resetTimeout`) moves the one in force, which is final then: no
+ *     progress puts it off. The next phase sets its own.
  *
  * All of this is judged by a forgiving timer manager: our own pause never times a client out.
  */

@@ -4,7 +4,7 @@
  */
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
-import { isClosed } from "./ports.ts";
+import { bytesWritten, isClosed } from "./ports.ts";
 
 export class PortPair {
   #input: Readable;
@@ -52,8 +52,7 @@ export class PortPair {
 
   /** All bytes handed to the output, as far as the highest socket tells. @internal */
   get bytesOut(): number {
-    const { bytesWritten } = highestSocket(this.#output, this.#below?.output) as { bytesWritten?: unknown };
-    return typeof bytesWritten === "number" ? bytesWritten : 0;
+    return bytesWritten(highestSocket(this.#output, this.#below?.output));
   }
 
   /** Each port once. @internal */

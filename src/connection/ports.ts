@@ -65,6 +65,11 @@ export function noteOpened(port: Readable | Writable): void {
   closedQuietly.delete(port);
 }
 
+/** All bytes handed to an output, as far as it counts them. */
+export function bytesWritten(output: object): number {
+  return "bytesWritten" in output && typeof output.bytesWritten === "number" ? output.bytesWritten : 0;
+}
+
 export function isClosed(port: Readable | Writable): boolean {
   return port.closed || closedQuietly.has(port);
 }

@@ -5,11 +5,12 @@
  * Deadlines in force, of which the timer has the earliest:
  *  - receiving: the body's (see body.ts), while it is the client that we wait for;
  *  - responding: `responseTimeout` from the turn of the request, its last piece of body included, until the response begins;
- *  - where the program has moved the request's deadline: that one alone, until the response has been sent.
+ *  - where the program has moved the deadline, of the connection or of the request in turn: that one alone, until the
+ *    response has been sent.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
-import { announceKeepAlive, responseOnSocket, sentHead } from "../../core/node-internals.ts";
+import { announceKeepAlive, responseOnSocket } from "../../core/node-internals.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
@@ -20,13 +21,14 @@ import type { RequestHost } from "../../connection/managed-request.ts";
 import type { Speaker } from "../../connection/speaker.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { errorAnswer } from "./answers.ts";
-import { judgeHead, limitStatus, silentTypes } from "../heads.ts";
+import { judgeHead, limitStatus } from "../heads.ts";
 import { IncomingBody } from "../request-body.ts";
 import type { ServerSettings } from "./node-settings.ts";
+import { Silence } from "./silence.ts";
+import { takeFromParser } from "./unheard.ts";
 
 /** Two spaces and the version, as in "GET / HTTP/1.1". */
 const restOfLine = 10;
-const contentType = /^content-type: *(.*)/im;
 
 export class Http1Speaker implements Speaker, RequestHost {
   readonly connection: Connection;
@@ -42,8 +44,8 @@ export class Http1Speaker implements Speaker, RequestHost {
   #receivedAtIdle: number;
   /** When the oldest request's turn to be answered came. */
   #turnAt = 0;
-  /** In `sending`: the bytes sent, and when we first saw that there were so many. */
-  #silence: { sent: number; since: number } | null = null;
+  /** Of the response that is being sent. */
+  #silence: Silence | null = null;
   /** The response that was told to say `Connection: close`. */
   #told: ServerResponse | null = null;
   /** Whether node:http believes that its own timer of the idle connection is set. */
@@ -172,8 +174,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     }
     const left = this.#deadline(response) - connection.manager.timers.clock.now();
     if (left > 0) return left;
-    const moved = markedRequest(response.req)?.movedDeadline != null;
-    const reason: CloseReason = !moved && this.waitsForClient ? "read-timeout" : "response-timeout";
+    const reason: CloseReason = this.waitsForClient ? "read-timeout" : "response-timeout";
     if (!connection.mayCut(reason, closeReasons[reason].limit ?? "responseTimeout")) return Infinity;
     connection.end(reason);
     return undefined;
@@ -257,8 +258,9 @@ export class Http1Speaker implements Speaker, RequestHost {
   }
 
   retime(request: ManagedRequest): void {
-    const response = this.#response;
-    if (response !== null && markedRequest(response.req) === request) this.#setTimer(response);
+    const { movedDeadline } = request;
+    const isInTurn = this.#response !== null && markedRequest(this.#response.req) === request;
+    if (isInTurn && movedDeadline !== null) this.connection.moveDeadline(movedDeadline);
   }
 
   /** A client that says FIN while its handler works has left, as far as a program that asks is concerned. */
@@ -324,18 +326,12 @@ export class Http1Speaker implements Speaker, RequestHost {
     // The clock was read a moment ago.
     this.#turnAt = responseTimeout === Infinity ? timers.clock.now() : connection.timer.deadline - responseTimeout;
     if (hasBody && requestReadTimeout < responseTimeout) connection.timer.reset(requestReadTimeout);
-    if (markedRequest(response.req)?.movedDeadline != null) this.#setTimer(response);
-  }
-
-  #setTimer(response: ServerResponse): void {
-    const { timer, manager } = this.connection;
-    timer.reset(Math.max(0, this.#deadline(response) - manager.timers.clock.now()));
+    const request = markedRequest(response.req);
+    if (request !== undefined) this.retime(request);
   }
 
   /** The earliest of the deadlines in force for the request in turn. */
   #deadline(response: ServerResponse): number {
-    const moved = markedRequest(response.req)?.movedDeadline;
-    if (moved != null) return moved;
     const { safetyLimits } = this.connection.manager;
     const body = this.#behind === null ? this.#body : null;
     if (body?.isAwaited === true) return body.deadline(safetyLimits);
@@ -358,13 +354,8 @@ export class Http1Speaker implements Speaker, RequestHost {
       this.#silence = null;
       return;
     }
-    const sent = (connection.output as Socket).bytesWritten;
-    const silence = this.#silence;
-    if (silence?.sent !== sent) this.#silence = { sent, since: now };
-    else if (now - silence.since >= connection.manager.safetyLimits.responseSendTimeout) {
-      if (silentTypes.test(contentType.exec(sentHead(response))?.[1] ?? "")) silence.since = Infinity;
-      else connection.end("response-stalled", "responseSendTimeout");
-    }
+    this.#silence ??= new Silence();
+    if (this.#silence.isTooLong(response, connection, now)) connection.end("response-stalled", "responseSendTimeout");
   }
 
   /** By its event, where node:http gives no other news of the end of a response. */
@@ -386,11 +377,7 @@ export class Http1Speaker implements Speaker, RequestHost {
   leave(): boolean {
     const { input, closeReason } = this.connection;
     if (closeReason === null) return false;
-    for (const event of ["data", "end", "drain", "timeout"]) input.removeAllListeners(event);
-    // A listener of ours makes the socket give bytes to JavaScript again instead of the parser.
-    input.on("data", () => {});
-    // node:http has stopped reading where nobody took the body, and the stream believes that it still reads.
-    input._read(0);
+    takeFromParser(input);
     return true;
   }
 

@@ -80,7 +80,7 @@ export class Exchange implements RequestHost {
 
   /** Its deadline has passed. */
   expire(): void {
-    const awaited = this.#request?.movedDeadline == null && this.#bodyIsOwed;
+    const awaited = !this.#isMoved && this.#bodyIsOwed;
     const reason = awaited ? "read-timeout" : "response-timeout";
     this.cut(reason, closeReasons[reason].limit);
   }
@@ -106,7 +106,8 @@ export class Exchange implements RequestHost {
     const { connection, stream } = this;
     if (this.#cutFor !== null || stream.destroyed || (limit !== null && !connection.mayCut(reason, limit))) return;
     this.#cutFor = reason;
-    if (limit !== null) warnOfFirstCut(limit, connection.manager.safetyLimits);
+    const byLimit = limit !== null && !(this.#isMoved && closeReasons[reason].limit === limit);
+    if (byLimit) warnOfFirstCut(limit, connection.manager.safetyLimits);
     const status = (limit === null ? undefined : limitStatus[limit]) ?? closeReasons[reason].httpStatus;
     if (status === null || stream.closed || stream.headersSent) cutOff(stream, http2Code(reason));
     else answerAndCutOff(stream, status);
@@ -160,6 +161,11 @@ export class Exchange implements RequestHost {
 
   /** Nothing to do: the end of a stream is always heard. */
   watch(): void {}
+
+  /** Whether the program has moved its deadline. */
+  get #isMoved(): boolean {
+    return this.#request?.movedDeadline != null;
+  }
 
   /** Whether it is the client that we wait for. In a conversation, as of gRPC, it may be silent once we have answered. */
   get #bodyIsOwed(): boolean {

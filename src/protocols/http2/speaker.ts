@@ -25,6 +25,7 @@ import { freeSession, freeStream, hasErrorListener, watchSession, watchStream } 
 import type { Http2Watcher } from "./own-methods.ts";
 import { waitingIn } from "./sending.ts";
 import type { SessionSending } from "./sending.ts";
+import { reasonOf } from "./session-errors.ts";
 
 /** What a stream of a client may have on its way when nobody waits for it any more, where the settings do not say. */
 const usualWindow = 65_535;
@@ -213,9 +214,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const { connection } = this;
     if (connection.closeReason !== null) return;
     if (error instanceof Error) {
-      if (isDeparture(error)) connection.end("client-reset");
-      else if (this.#clientLeft) connection.end("client-ended");
-      else connection.end(isFlood(error) ? "abuse" : isProtocolError(error) ? "protocol-error" : "completed");
+      connection.end(reasonOf(error, this.#clientLeft));
       return;
     }
     const { output } = connection;
@@ -394,13 +393,3 @@ export class Http2Speaker implements Speaker, Http2Watcher {
 function isRequest({ id, destroyed }: ServerHttp2Stream): boolean {
   return !destroyed && id !== undefined && id % 2 === 1;
 }
-
-/** nghttp2 has found a flood by itself, or Node has: of streams beyond those that it was told it may open. */
-function isFlood(error: Error & { code?: unknown; errno?: unknown }): boolean {
-  return error.errno === flooded || error.errno === refusedByNode || error.code === "ERR_HTTP2_TOO_MANY_INVALID_FRAMES";
-}
-
-/** NGHTTP2_ERR_FLOODED. */
-const flooded = -904;
-/** NGHTTP2_ERR_CALLBACK_FAILURE: so Node ends a session of which it has rejected 100 streams (`maxSessionRejectedStreams`). */
-const refusedByNode = -902;

@@ -56,8 +56,7 @@ export class UpgradedSpeaker implements Speaker {
     const connection = this.#connection;
     const { timers, safetyLimits } = connection.manager;
     const { upgradedIdleTimeout } = safetyLimits;
-    // The program's own deadline, which no traffic moves.
-    if (connection.deadlineMoved || upgradedIdleTimeout === Infinity) return undefined;
+    if (upgradedIdleTimeout === Infinity) return undefined;
     this.look();
     if (connection.unsentBytes > 0) return upgradedIdleTimeout;
     const left = this.#passedAt + upgradedIdleTimeout - timers.clock.now();

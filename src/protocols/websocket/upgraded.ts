@@ -97,9 +97,7 @@ class PendingUpgrade implements Speaker, RequestHost {
   }
 
   retime({ movedDeadline }: ManagedRequest): void {
-    const { connection } = this;
-    if (movedDeadline === null) return;
-    connection.resetTimeout(Math.max(0, movedDeadline - connection.manager.timers.clock.now()));
+    if (movedDeadline !== null) this.connection.moveDeadline(movedDeadline);
   }
 
   /** Who leaves is noticed on the connection. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { kernelIsMute, socketsBetween } from "../support/kernel.ts";
+import { until } from "../support/rounds.ts";
 import { connectTo } from "../support/tcp-client.ts";
 import { makeSite, startServe } from "./portreeve.ts";
 
@@ -46,17 +46,9 @@ test("half of a second request has requestReadTimeout, not what is left of idleT
   assert.match(await client.all(), /0123456789HTTP\/1\.1 408 /);
 });
 
-/** The rows of the kernel's table for connections from a port of this machine to another, listeners aside. */
-function kernelRows(from: number, to: number): string[] {
-  const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, "0");
-  return readFileSync("/proc/net/tcp", "latin1")
-    .split("\n")
-    .filter((row) => new RegExp(`:${hex(from)} [0-9A-F]{8}:${hex(to)} `).test(row));
-}
-
 test(
   "responseSendTimeout: a client that does not read is reset, and the kernel keeps nothing of it",
-  { skip: !existsSync("/proc/net/tcp") && "needs /proc/net/tcp" },
+  { skip: kernelIsMute },
   async (t) => {
     const { port, url } = await startServe(t, makeSite(t), "--limit", "responseSendTimeout=300ms");
     const deaf = connect({ port, host: "127.0.0.1" });
@@ -65,8 +57,9 @@ test(
     deaf.pause().write(get("/big.bin"));
     const { localPort } = deaf;
     assert.ok(localPort !== undefined);
-    assert.equal(kernelRows(port, localPort).length, 1);
-    while (kernelRows(port, localPort).length > 0) await sleep(20);
+    const ofServer = () => socketsBetween(port, localPort).filter(({ local }) => local === port);
+    assert.equal(ofServer().length, 1);
+    await until(() => ofServer().length === 0);
     // Whoever is reset hears of it as soon as it reads.
     const closed = new Promise((resolve) => deaf.on("error", () => {}).once("close", resolve));
     deaf.resume();

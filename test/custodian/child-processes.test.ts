@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
-import { folder, script } from "./specimens.ts";
+import { folder } from "./specimens/files.ts";
+import { script } from "./specimens/workers.ts";
 import { begin, turn } from "./support.ts";
 
 test("a child process that ignores SIGTERM is killed at the finalizer timeout", async () => {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { kindNames, kindOf } from "../../src/custodian/resources.ts";
-import { cases } from "./specimens.ts";
+import { cases } from "./specimens/cases.ts";
 import { begin, turn } from "./support.ts";
 
 for (const { what = "", kind, make, quiet = false, mute = false, tellsLater = false } of cases) {

@@ -8,7 +8,7 @@ import { connect, createServer } from "node:net";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { psk, pskClient } from "./specimens.ts";
+import { psk, pskClient } from "./specimens/sockets.ts";
 import { begin, listening } from "./support.ts";
 
 test("a server that does not listen yet is owned, and listens no more after the shutdown", async () => {

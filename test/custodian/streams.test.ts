@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { Agent, createServer as createHttpServer, get, request } from "node:http";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
-import { file } from "./specimens.ts";
+import { file } from "./specimens/files.ts";
 import { begin, listening } from "./support.ts";
 
 test("a request that is cut before its answer does not crash the process", async () => {

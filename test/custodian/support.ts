@@ -23,6 +23,15 @@ export function turn(): Promise<void> {
   });
 }
 
+/** Whether a promise is settled once everything that is on its way has come. */
+export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const note = () => (settled = true);
+  promise.then(note, note);
+  await turn();
+  return settled;
+}
+
 export async function listening<S extends Server>(server: S): Promise<{ server: S; port: number }> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -14,6 +14,7 @@ import type { TestContext } from "node:test";
 import { FormDataError, parseFormData } from "../../src/protocols/form-data/form-data.ts";
 import type { FormDataFile, ParsedFormData } from "../../src/protocols/form-data/form-data.ts";
 import type { SafetyLimitsOptions } from "../../src/index.ts";
+import { until } from "../support/rounds.ts";
 import { connectTo } from "../support/tcp-client.ts";
 import type { TcpClient } from "../support/tcp-client.ts";
 
@@ -146,11 +147,6 @@ async function seeFile(file: FormDataFile): Promise<SeenFile> {
     content: Buffer.from(bytes).toString("latin1"),
     isOnDisk: file.path !== null,
   };
-}
-
-/** Waits until something is so, a round of I/O at a time. The test's own time limit ends a wait in vain. */
-export async function until(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A form as the standard reads it. */

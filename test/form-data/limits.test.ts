@@ -4,6 +4,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { FormDataError } from "../../src/protocols/form-data/form-data.ts";
 import type { SafetyLimitsOptions } from "../../src/index.ts";
+import { until } from "../support/rounds.ts";
 import {
   boundary,
   field,
@@ -13,7 +14,6 @@ import {
   multipartType,
   reason,
   startFormServer,
-  until,
   urlencodedType,
 } from "./form-server.ts";
 import type { Part } from "./form-server.ts";

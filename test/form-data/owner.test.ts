@@ -1,23 +1,17 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
 import { existsSync, readdirSync } from "node:fs";
 import { IncomingMessage } from "node:http";
-import type { IncomingHttpHeaders } from "node:http";
-import { connect, constants, createServer } from "node:http2";
-import type { ClientHttp2Stream, Http2Server } from "node:http2";
 import { Socket } from "node:net";
-import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { FormDataError, parseFormData } from "../../src/protocols/form-data/form-data.ts";
-import type { FormDataRequest, ParsedFormData } from "../../src/protocols/form-data/form-data.ts";
+import type { FormDataRequest } from "../../src/protocols/form-data/form-data.ts";
 import { gate } from "../support/clients.ts";
-import { connectTo } from "../support/tcp-client.ts";
-import { settle, startWeb } from "../protocols/http1/web.ts";
+import { until } from "../support/rounds.ts";
+import type { TcpClient } from "../support/tcp-client.ts";
+import { startWeb } from "../protocols/http1/web.ts";
 import {
   field,
   file,
@@ -26,17 +20,18 @@ import {
   multipartType,
   openFiles,
   reason,
-  see,
   startFormServer,
   temporaryFolder,
-  until,
-  urlencodedType,
 } from "./form-server.ts";
-import type { Seen } from "./form-server.ts";
 
 const content = "x".repeat(200_000);
 const form = multipart([file("a", content), file("b", content)]);
 const safetyLimits = { formDataFileMemoryThreshold: 1000 };
+
+/** Sends a request with the first bytes of the form, or with all of it. */
+function send(client: TcpClient, bytes = form.length): void {
+  client.write(head(form.length)).write(form.subarray(0, bytes));
+}
 
 test("a temporary file is readable by this user alone, holds no descriptor, and is gone when the request is answered", async (t) => {
   const before = openFiles();
@@ -75,7 +70,7 @@ test("a client that goes away while its form is used takes the files with it, an
     },
   });
   const client = await server.connect();
-  client.write(head(form.length)).write(form);
+  send(client);
   await used.promise;
   client.socket.destroy();
   assert.equal(((await gone.promise) as NodeJS.ErrnoException).code, "ENOENT");
@@ -85,7 +80,7 @@ test("on one connection, each request's files go with its answer", async (t) => 
   const server = await startFormServer(t, { safetyLimits });
   const client = await server.connect();
   for (let number = 1; number <= 20; number++) {
-    client.write(head(form.length)).write(form);
+    send(client);
     assert.equal(reason(await server.outcome(number)), "read");
     await server.empty();
   }
@@ -95,7 +90,7 @@ test("on one connection, each request's files go with its answer", async (t) => 
   const other = await server.connect();
   const before = sockets[0]?.listenerCount("close");
   for (let number = 21; number <= 25; number++) {
-    other.write(head(form.length)).write(form);
+    send(other);
     await server.outcome(number);
     await server.empty();
   }
@@ -114,7 +109,7 @@ test("a form that stalls is ended by the deadlines of its connection, and leaves
     { minReceiveRate: { bytesPerSecond: 240, grace: "5s" } },
   );
   const client = await web.connect();
-  client.write(head(form.length)).write(form.subarray(0, 300_000));
+  send(client, 300_000);
   await until(() => readdirSync(folder).length > 0);
   while (client.received === "") await web.pass(1000);
   assert.match(client.received, /^HTTP\/1.1 (408|503)/, "503 where the disk was slower than the client");
@@ -139,7 +134,7 @@ test("a program that answers before the form has come is told, and the files go"
     void until(() => readdirSync(folder).length > 0).then(() => response.end("enough"));
   });
   const client = await web.connect();
-  client.write(head(form.length)).write(form.subarray(0, 300_000));
+  send(client, 300_000);
   assert.equal(reason((await outcome.promise) as Error), "400");
 });
 
@@ -173,175 +168,4 @@ test("a request that somebody has read, and what is no request, are the program'
   mistakes.push(await parseFormData(request).catch((error: unknown) => error));
   assert.equal(mistakes.length, 15);
   for (const mistake of mistakes) assert.equal((mistake as { code?: string }).code, "ERR_PORTREEVE_ARGUMENT_TYPE");
-});
-
-type Style = "request" | "stream";
-
-interface Http2 {
-  port: number;
-  folder: string;
-  outcomes: (Seen | Error)[];
-  /** How many requests the server has heard of. */
-  heard(): number;
-  post(type: string): ClientHttp2Stream;
-}
-
-/** A server of http2, with the requests of its compatibility layer or with its own streams. */
-async function startHttp2(t: TestContext, style: Style): Promise<Http2> {
-  const outcomes: (Seen | Error)[] = [];
-  let heard = 0;
-  const server: Http2Server = createServer();
-  const folder = temporaryFolder(t, async () => {
-    client.destroy();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const answer = async (
-    parsing: Promise<ParsedFormData>,
-    end: (status: number, text: string) => void,
-  ): Promise<void> => {
-    heard++;
-    try {
-      const seen = await see(await parsing);
-      outcomes.push(seen);
-      end(200, JSON.stringify(seen));
-    } catch (error) {
-      outcomes.push(error as Error);
-      end(error instanceof FormDataError ? error.status : 500, "");
-    }
-  };
-  if (style === "request") {
-    server.on("request", (request, response) => {
-      void answer(parseFormData(request, { safetyLimits }), (status, text) => response.writeHead(status).end(text));
-    });
-  } else {
-    server.on("stream", (stream, headers: IncomingHttpHeaders) => {
-      stream.on("error", () => {});
-      void answer(parseFormData(stream, { safetyLimits, headers }), (status, text) => {
-        if (stream.destroyed) return;
-        stream.respond({ ":status": status });
-        stream.end(text);
-      });
-    });
-  }
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const client = connect(`http://127.0.0.1:${port}`);
-  return {
-    port,
-    folder,
-    outcomes,
-    heard: () => heard,
-    post(type) {
-      const stream = client.request({ ":method": "POST", ":path": "/", "content-type": type });
-      stream.on("error", () => {});
-      return stream;
-    },
-  };
-}
-
-for (const style of ["request", "stream"] as const) {
-  test(`a form comes by HTTP/2 as a ${style}`, async (t) => {
-    const { post, folder } = await startHttp2(t, style);
-    for (let i = 0; i < 5; i++) {
-      const stream = post(multipartType);
-      stream.end(form);
-      const seen = JSON.parse(await text(stream)) as Seen;
-      assert.deepEqual(
-        seen.map(([name, value]) => [name, (value as { content: string }).content === content]),
-        [
-          ["a", true],
-          ["b", true],
-        ],
-      );
-    }
-    await until(() => readdirSync(folder).length === 0);
-  });
-
-  test(`a form over a limit is 413 by HTTP/2 as a ${style}`, async (t) => {
-    const { post } = await startHttp2(t, style);
-    const stream = post(multipartType);
-    stream.end(multipart([field("a", "x".repeat(9000))]));
-    const [headers] = (await once(stream, "response")) as [{ ":status": number }];
-    assert.equal(headers[":status"], 413);
-    stream.destroy();
-  });
-
-  for (const [name, code] of Object.entries({
-    "a reset": constants.NGHTTP2_CANCEL,
-    "a reset that claims there is no error": constants.NGHTTP2_NO_ERROR,
-    "a client that goes away": null,
-  })) {
-    test(`${name} by HTTP/2 in the middle of a form is no form, as a ${style}`, async (t) => {
-      const { port, outcomes, heard, folder } = await startHttp2(t, style);
-      for (const [type, beginning] of [
-        [multipartType, form.subarray(0, 60_000)],
-        [urlencodedType, Buffer.from("a=1&b=2")],
-      ] as const) {
-        for (const run of [1, 2]) {
-          const number = outcomes.length + 1;
-          const client = await connectTo(t, port);
-          client.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").write(frame(4, 0, 0, Buffer.alloc(0)));
-          client.write(
-            frame(
-              1,
-              4,
-              1,
-              fieldSection({
-                ":method": "POST",
-                ":scheme": "http",
-                ":authority": "x",
-                ":path": "/",
-                "content-type": type,
-              }),
-            ),
-          );
-          for (let at = 0; at < beginning.length; at += 16_384) {
-            client.write(frame(0, 0, 1, beginning.subarray(at, at + 16_384)));
-          }
-          await until(() => heard() === number);
-          // Two ways to come: with the body, or after it.
-          if (run === 2) await settle();
-          if (code === null) client.socket.destroy();
-          else client.write(frame(3, 0, 1, Buffer.from([0, 0, 0, code])));
-          await until(() => outcomes.length === number);
-          client.socket.destroy();
-          assert.equal(reason(outcomes.at(-1) as Error), "400");
-          await until(() => readdirSync(folder).length === 0);
-        }
-      }
-    });
-  }
-}
-
-/** A frame of HTTP/2. */
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const { length } = payload;
-  return Buffer.concat([
-    Buffer.from([length >> 16, (length >> 8) & 255, length & 255, type, flags, 0, 0, 0, stream]),
-    payload,
-  ]);
-}
-
-/** Headers in the simplest coding of HPACK: literals. */
-function fieldSection(headers: Readonly<Record<string, string>>): Buffer {
-  const text = (value: string): Buffer => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
-  return Buffer.concat(Object.entries(headers).flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
-}
-
-test("a stream of HTTP/2 without its headers is the program's mistake", async (t) => {
-  const server = createServer();
-  const folder = temporaryFolder(t, async () => {
-    client.destroy();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const mistake = gate<unknown>();
-  server.on("stream", (stream) => parseFormData(stream).then(mistake.open, mistake.open));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  client
-    .request({ ":method": "POST" })
-    .on("error", () => {})
-    .end();
-  assert.equal(((await mistake.promise) as { path?: string }).path, "options.headers");
-  assert.ok(existsSync(folder));
 });

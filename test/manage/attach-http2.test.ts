@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, createSecureServer, createServer } from "node:http2";
+import { createSecureServer, createServer } from "node:http2";
 import type { ClientHttp2Session, Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { connect as connectTls } from "node:tls";
 import { connectionOf, custodianOf, manage, requestOf } from "../../src/index.ts";
 import type { Managed, ManageOptions } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
-import { ask, kinds, settle, until } from "../protocols/http2/web.ts";
+import { ask, kinds, openSession, settle, until } from "../protocols/http2/web.ts";
 import type { Kind } from "../protocols/http2/web.ts";
 import { certificate } from "../support/certificate.ts";
 import { hideSessions } from "../support/hidden-sessions.ts";
@@ -45,10 +45,7 @@ async function startBare(t: TestContext, kind: Kind): Promise<Bare> {
     for (const socket of accepted) socket.destroy();
   });
   const client = async (): Promise<ClientHttp2Session> => {
-    const url = `${kind === "h2" ? "https" : "http"}://127.0.0.1:${port}`;
-    const session = connect(url, { rejectUnauthorized: false }).on("error", () => {});
-    t.after(() => session.destroy());
-    await once(session, "remoteSettings");
+    const session = await openSession(t, kind, port);
     // The answer to a PING comes after our settings were acknowledged.
     await new Promise((resolve) => session.ping(resolve));
     return session;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { EventEmitter } from "node:events";
-import { connect, createSecureServer, createServer } from "node:http2";
+import { createSecureServer, createServer } from "node:http2";
 import type { ClientHttp2Session, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { custodianOf, manage } from "../../src/index.ts";
-import { ask, kinds, settle, until } from "../protocols/http2/web.ts";
+import { ask, kinds, openSession, settle, until } from "../protocols/http2/web.ts";
 import type { Asked, Kind } from "../protocols/http2/web.ts";
 import { certificate } from "../support/certificate.ts";
 
@@ -40,11 +40,7 @@ async function startServer(t: TestContext, kind: Kind): Promise<Living> {
     for (const socket of accepted) socket.destroy();
   });
   const open = async (): Promise<ClientHttp2Session> => {
-    const { port } = server.address() as AddressInfo;
-    const url = `${kind === "h2" ? "https" : "http"}://127.0.0.1:${port}`;
-    const session = connect(url, { rejectUnauthorized: false }).on("error", () => {});
-    t.after(() => session.destroy());
-    await once(session, "remoteSettings");
+    const session = await openSession(t, kind, (server.address() as AddressInfo).port);
     await new Promise((resolve) => session.ping(resolve));
     return session;
   };

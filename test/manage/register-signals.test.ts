@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { busyClient, idleClient, portOf, startApp } from "../support/app.ts";
+import { connectTo } from "../support/tcp-client.ts";
 
 const web = 'listen(createServer(handler), 0, "127.0.0.1");\n';
 
@@ -67,16 +68,24 @@ test("all handlers run, those too that were added while the servers drained; one
       process.once("SIGTERM", () => { console.log("again"); clearInterval(alive); });
     });
     const late = (request, response) => {
+      if (request.method === "GET") return handler(request, response);
       console.log("got /late");
-      setTimeout(() => {
+      request.resume().on("end", () => {
         process.once("SIGTERM", () => console.log("late"));
         response.end("slow");
-      }, 100);
+      });
     };
     listen(createServer(late), 0, "127.0.0.1");`,
   );
-  const busy = await busyClient(t, app, await portOf(app), "/late");
+  const port = await portOf(app);
+  const idle = await idleClient(t, port);
+  const busy = await connectTo(t, port);
+  busy.write("POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n");
+  await app.says(/got \/late/);
   app.signal("SIGTERM");
+  assert.equal(await idle.ended, "FIN", "the servers drain");
+  idle.end();
+  busy.write("body");
   assert.match(await busy.all(), /slow/);
   busy.end();
   await app.says(/^late$/m);

@@ -193,7 +193,7 @@ test("a server on an excluded port is left alone", async (t) => {
 test("a limit that no server so far enforces is said", async (t) => {
   const app = startApp(
     t,
-    'const server = listen(net.createServer(), 0, "127.0.0.1"); setTimeout(() => server.close(), 50);',
+    'const server = listen(net.createServer(), 0, "127.0.0.1").once("listening", () => server.close());',
     {
       env: { PORTREEVE_LIMIT_RESPONSE_TIMEOUT: "1s", PORTREEVE_LIMIT_IDLE_TIMEOUT: "1s" },
     },

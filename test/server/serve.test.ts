@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { serve } from "../../src/index.ts";
 import type { CloseReason, Connection, RequestSource } from "../../src/index.ts";
 import { currentCustodian } from "../../src/custodian/index.ts";
+import { ManualClock } from "../../src/testing/index.ts";
 import { ask, dial, echo, everything, gate, until } from "../support/clients.ts";
 
 test("serve resolves once it listens, and says where", async () => {
@@ -261,19 +262,26 @@ test("the first request has requestReadTimeout, the next ones idleTimeout and th
 });
 
 test("responseTimeout ends a handler that takes too long, unless it asks for more time", async () => {
+  const clock = new ManualClock();
   const reasons: Record<string, CloseReason> = {};
+  let begun = 0;
   const server = await echo({
+    clock,
     safetyLimits: { responseTimeout: 100 },
     dispatch: async (connection, line) => {
       void connection.closed.then((reason) => (reasons[line] = reason));
       if (line === "patient") connection.resetTimeout("10s");
+      begun++;
       await new Promise((resolve) => connection.custodian.setTimeout(() => resolve(undefined), 250));
       connection.output.write("done\n");
     },
   });
-  const [slow, patient] = await Promise.all([ask(server.port, "slow\n"), ask(server.port, "patient\n")]);
-  assert.equal(slow, "");
-  assert.equal(patient, "done\n");
+  const [slow, patient] = [ask(server.port, "slow\n"), ask(server.port, "patient\n")];
+  await until(() => begun === 2);
+  clock.advance(150);
+  assert.equal(await slow, "");
+  clock.advance(150);
+  assert.equal(await patient, "done\n");
   await server.close();
   assert.deepEqual(reasons, { slow: "response-timeout", patient: "client-ended" });
 });

@@ -50,19 +50,23 @@ test("an end that is destroyed is a reset for the other", async () => {
 test("events are collected from the beginning to the disposal, all or by name", async () => {
   const all = collectEvents();
   const closed = collectEvents(["portreeve.connection.closed"]);
-  const live = (): void => {
+  const live = async (): Promise<void> => {
     const { server, client } = makePortPair();
     client.on("error", () => {});
-    newConnection(startConnectionManager(), server, server, makeCustodian(null), false).kill("evicted");
+    const connection = newConnection(startConnectionManager(), server, server, makeCustodian(null), false);
+    connection.kill("evicted");
     client.end();
+    await connection.closed;
   };
-  live();
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await live();
   all[Symbol.dispose]();
   closed[Symbol.dispose]();
   const before = all.events.length;
-  live();
+  await live();
   assert.equal(all.events.length, before);
   assert.equal(all.messages("portreeve.connection.opened").length, 1);
-  assert.ok(closed.events.every(({ name }) => name === "portreeve.connection.closed"));
+  assert.deepEqual(
+    closed.events.map(({ name }) => name),
+    ["portreeve.connection.closed"],
+  );
 });

@@ -48,6 +48,14 @@ async function sendWhole(client: TcpClient, scene: Scene, text: string): Promise
   await scene.reaches("handling");
 }
 
+/** Is answered once and stays, as if nothing had been received yet. */
+async function goIdle(client: TcpClient, scene: Scene): Promise<void> {
+  client.write(get("/"));
+  await client.gets(/ok$/);
+  await scene.reaches("idle");
+  client.received = "";
+}
+
 const deadlines: readonly Deadline[] = [
   {
     name: "requestReadTimeout: a silent client is closed without a word",
@@ -69,9 +77,7 @@ const deadlines: readonly Deadline[] = [
     name: "requestReadTimeout: half the head of a further request, 408, from when it began",
     limits: { requestReadTimeout: "2s" },
     async begin(client, scene) {
-      client.write(get("/"));
-      await client.gets(/ok$/);
-      await scene.reaches("idle");
+      await goIdle(client, scene);
       await scene.pass(5000);
       await send(client, scene, "GET / HTTP/1.1\r\nHos");
     },
@@ -102,12 +108,7 @@ const deadlines: readonly Deadline[] = [
   {
     name: "idleTimeout: closed without a word",
     limits: { idleTimeout: "2s" },
-    async begin(client, scene) {
-      client.write(get("/"));
-      await client.gets(/ok$/);
-      await scene.reaches("idle");
-      client.received = "";
-    },
+    begin: goIdle,
     after: 2000,
     status: null,
     ending: "idle-timeout by idleTimeout while idle",
@@ -138,12 +139,7 @@ const deadlines: readonly Deadline[] = [
   {
     name: "maxConnectionAge: closed without a word while idle",
     limits: { maxConnectionAge: "10s" },
-    async begin(client, scene) {
-      client.write(get("/"));
-      await client.gets(/ok$/);
-      await scene.reaches("idle");
-      client.received = "";
-    },
+    begin: goIdle,
     // Jittered by a tenth.
     after: 9000,
     slack: 2000 + look,

@@ -16,10 +16,14 @@ interface Session {
   readonly closed: Promise<unknown>;
 }
 
+/** A session that is still to connect. */
+function connectTo(stage: Stage): ClientHttp2Session {
+  const scheme = isSecure(stage.protocol) ? "https" : "http";
+  return connect(`${scheme}://127.0.0.1:${stage.port}`, { rejectUnauthorized: false });
+}
+
 async function dial(stage: Stage): Promise<Session> {
-  const session = connect(`${isSecure(stage.protocol) ? "https" : "http"}://127.0.0.1:${stage.port}`, {
-    rejectUnauthorized: false,
-  });
+  const session = connectTo(stage);
   stage.after(() => session.destroy());
   const goaways: Session["goaways"] = [];
   session.on("error", () => {}).on("goaway", (code, last) => goaways.push({ code, last }));
@@ -49,6 +53,18 @@ function ask({ session }: Session, path: string): Promise<Answer> {
 }
 
 const whole = { status: 200, body: "whole", code: 0 };
+
+/** Whatever comes while the session of a stream in flight drains, the stream is finished, and nobody else is served. */
+async function finishesMeanwhile(stage: Stage, come: (client: Session) => Promise<void>): Promise<void> {
+  const client = await dial(stage);
+  const answered = ask(client, "/after/500");
+  await stage.begun(1);
+  const draining = stage.drain();
+  await come(client);
+  assert.deepEqual(await answered, whole);
+  came(await draining, { finished: 1 });
+  assert.equal(stage.scene.begun, 1);
+}
 
 export const http2Rows: readonly Row[] = [
   {
@@ -97,21 +113,15 @@ export const http2Rows: readonly Row[] = [
   {
     name: "a second stream on a session that drains is turned away, and the first is finished",
     on: http2,
-    async play(stage) {
-      const client = await dial(stage);
-      const answered = ask(client, "/after/500");
-      await stage.begun(1);
-      const draining = stage.drain();
-      await once(client.session, "goaway");
-      // The client of Node says so by an error, thrown or of the stream.
-      const late = await Promise.resolve()
-        .then(() => ask(client, "/"))
-        .catch(() => null);
-      assert.notEqual(late?.body, "ok");
-      assert.equal(stage.scene.begun, 1);
-      assert.deepEqual(await answered, whole);
-      came(await draining, { finished: 1 });
-    },
+    play: (stage) =>
+      finishesMeanwhile(stage, async (client) => {
+        await once(client.session, "goaway");
+        // The client of Node says so by an error, thrown or of the stream.
+        const late = await Promise.resolve()
+          .then(() => ask(client, "/"))
+          .catch(() => null);
+        assert.notEqual(late?.body, "ok");
+      }),
   },
   {
     name: "a stream that is never answered, and one that never ends, are cut at the grace period after GOAWAY",
@@ -172,17 +182,11 @@ export const http2Rows: readonly Row[] = [
   {
     name: "a new connection while draining is refused",
     on: http2,
-    async play(stage) {
-      const client = await dial(stage);
-      const answered = ask(client, "/after/400");
-      await stage.begun(1);
-      const draining = stage.drain();
-      const late = connect(`${isSecure(stage.protocol) ? "https" : "http"}://127.0.0.1:${stage.port}`);
-      const [error] = (await once(late, "error")) as [NodeJS.ErrnoException];
-      assert.equal(error.code, "ECONNREFUSED");
-      assert.deepEqual(await answered, whole);
-      came(await draining, { finished: 1 });
-    },
+    play: (stage) =>
+      finishesMeanwhile(stage, async () => {
+        const [error] = (await once(connectTo(stage), "error")) as [NodeJS.ErrnoException];
+        assert.equal(error.code, "ECONNREFUSED");
+      }),
   },
 ];
 

@@ -2,22 +2,17 @@
  * What a connection of node:http under a manager does not cost, and sockets that are no sockets.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { createServer } from "node:http";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { manage } from "../../../src/index.ts";
-import { compiledRoot } from "../../support/paths.ts";
+import { looksOf } from "../../support/fast-properties.ts";
 import { get, startWeb, until } from "./web.ts";
 
 test("a socket of node:http keeps its fast properties under a manager, while it is served and when it has closed", () => {
-  const script = `
-    import { once } from "node:events";
+  const seen = looksOf(`
     import { createServer } from "node:http";
     import { connect } from "node:net";
-    const { manage } = await import(process.argv[1] + "/src/index.js");
-    const seen = [];
-    const look = (socket) => seen.push(%HasFastProperties(socket));
     const web = createServer((request, response) => {
       look(request.socket);
       response.on("close", () => look(request.socket));
@@ -35,15 +30,8 @@ test("a socket of node:http keeps its fast properties under a manager, while it 
     client.end();
     await once(client, "close");
     await managed.close();
-    console.log(JSON.stringify(seen));
-  `;
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    ["--allow-natives-syntax", "--input-type=module", "-e", script, compiledRoot],
-    { encoding: "utf8" },
-  );
-  assert.equal(stderr, "");
-  assert.deepEqual(JSON.parse(stdout), [true, true, true, true]);
+  `);
+  assert.deepEqual(seen, [true, true, true, true]);
 });
 
 test("a connection has no custodian until somebody asks for it", async (t) => {

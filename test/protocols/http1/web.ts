@@ -10,8 +10,11 @@ import { manage } from "../../../src/index.ts";
 import type { Managed, SafetyLimitsOptions } from "../../../src/index.ts";
 import { ManualClock, collectEvents } from "../../../src/testing/index.ts";
 import type { Connection } from "../../../src/connection/connection.ts";
+import { pass } from "../../support/rounds.ts";
 import { connectTo } from "../../support/tcp-client.ts";
 import type { TcpClient } from "../../support/tcp-client.ts";
+
+export { settle, until } from "../../support/rounds.ts";
 
 export interface Web {
   server: Managed;
@@ -72,22 +75,8 @@ export async function startWeb(
         .filter(({ connection }) => connection === wanted)
         .map(({ to }) => to),
     connect: () => connectTo(t, port),
-    async pass(ms) {
-      await settle();
-      clock.advance(ms);
-      await settle();
-    },
+    pass: (ms) => pass(clock, ms),
   };
-}
-
-/** A few rounds of I/O. */
-export async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Waits until something is so, a round of I/O at a time. The test's own time limit ends a wait in vain. */
-export async function until(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 export function get(path: string, ...headers: string[]): string {

@@ -13,8 +13,11 @@ import type { SafetyLimitsOptions } from "../../../src/index.ts";
 import type { Connection } from "../../../src/connection/connection.ts";
 import { ManualClock, collectEvents } from "../../../src/testing/index.ts";
 import { certificate } from "../../support/certificate.ts";
+import { pass, until } from "../../support/rounds.ts";
 import { connectTo } from "../../support/tcp-client.ts";
 import type { TcpClient } from "../../support/tcp-client.ts";
+
+export { settle, until } from "../../support/rounds.ts";
 
 export type Kind = "h2" | "h2c";
 export const kinds: readonly Kind[] = ["h2", "h2c"];
@@ -91,35 +94,27 @@ export async function startWeb(
       return only;
     },
     async client() {
-      const session = connect(`${kind === "h2" ? "https" : "http"}://127.0.0.1:${port}`, {
-        rejectUnauthorized: false,
-        ALPNProtocols: ["h2"],
-      });
-      session.on("error", () => {});
-      t.after(() => session.destroy());
       const known = new Set(managed.connections);
-      await once(session, "remoteSettings");
+      const session = await openSession(t, kind, port);
       const mine = (): Connection | undefined => [...managed.connections].find((one) => !known.has(one));
       await until(() => mine() !== undefined && mine()?.phase !== "handshaking");
       return session;
     },
     raw: () => connectTo(t, port),
-    async pass(ms) {
-      await settle();
-      clock.advance(ms);
-      await settle();
-    },
+    pass: (ms) => pass(clock, ms),
   };
 }
 
-/** A few rounds of I/O. */
-export async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Waits until something is so, a round of I/O at a time. The test's own time limit ends a wait in vain. */
-export async function until(what: () => boolean): Promise<void> {
-  while (!what()) await new Promise((resolve) => setImmediate(resolve));
+/** A session of a client of node:http2 with a server on this machine, as soon as the server has said its settings. */
+export async function openSession(t: TestContext, kind: Kind, port: number): Promise<ClientHttp2Session> {
+  const session = connect(`${kind === "h2" ? "https" : "http"}://127.0.0.1:${port}`, {
+    rejectUnauthorized: false,
+    ALPNProtocols: ["h2"],
+  });
+  session.on("error", () => {});
+  t.after(() => session.destroy());
+  await once(session, "remoteSettings");
+  return session;
 }
 
 /** What a stream came to. */

@@ -1,4 +1,4 @@
-// overhead: CPU per request of node:http under each guard, beside the bare server.
+// overhead: CPU per request of node:http and node:http2 under each guard, beside the bare server.
 //
 // Method. Sockets without a handle (lib/memory-socket.js) feed the real server code through server.emit("connection"), so
 // that no system call hides what a guard costs. At most four servers live in ONE process and take turns in random order,
@@ -65,6 +65,7 @@ await show(
   [[again, "manage", "naive guard"], ["stoppable", "terminus", "http-terminator"], ["fastify"]],
   { ratio: 1.02, extra: 0.15 },
 );
+await show("stream of HTTP/2", "streams", [[again, "manage", "naive guard"]], { ratio: 1.03 });
 await show("one request, the client closes", "closed by the client", [[again, "manage", "naive guard"]], {
   ratio: 1.06,
 });

@@ -14,7 +14,7 @@ const stalls = {
   body: "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n",
   reading: "GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n",
 };
-const limits = { requestReadTimeout: limit, responseSendTimeout: limit, minSendRate: { bytesPerSecond: 0 } };
+const safetyLimits = { requestReadTimeout: limit, responseSendTimeout: limit, minSendRate: { bytesPerSecond: 0 } };
 const { server } = await contender(
   name,
   (request, response) => {
@@ -22,7 +22,7 @@ const { server } = await contender(
     if (request.url === "/large") response.end(large);
     else request.once("end", () => response.end());
   },
-  limits,
+  { safetyLimits },
 );
 if (name === "bare") Object.assign(server, { headersTimeout: limit, requestTimeout: limit });
 server.listen(0, "127.0.0.1");

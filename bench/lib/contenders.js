@@ -1,5 +1,5 @@
-// The servers that are compared: node:http with one handler, bare and under each guard. A contender gives { server, stop }:
-// a server that does not listen yet, and how its guard ends it within `grace` milliseconds.
+// The servers that are compared: node:http, or node:http2, with one handler, bare and under each guard. A contender gives
+// { server, stop }: a server that does not listen yet, and how its guard ends it within `grace` milliseconds.
 import { createServer } from "node:http";
 import process from "node:process";
 
@@ -9,29 +9,29 @@ export const grace = 5000;
 function closeOf(server) {
   return () => {
     server.close();
-    server.closeIdleConnections();
-    setTimeout(() => server.closeAllConnections(), grace);
+    server.closeIdleConnections?.();
+    setTimeout(() => server.closeAllConnections?.(), grace);
   };
 }
 
-function bare(handler) {
-  const server = createServer(handler);
+function bare(handler, { makeServer = createServer } = {}) {
+  const server = makeServer(handler);
   return { server, stop: closeOf(server) };
 }
 
 /** With every limit of `makeSafetyLimits()`, less those given. */
-async function manage(handler, safetyLimits = {}) {
+async function manage(handler, { makeServer = createServer, safetyLimits = {} } = {}) {
   const portreeve = await import("../../dist/index.js");
-  const server = createServer(handler);
+  const server = makeServer(handler);
   const managed = portreeve.manage(server, { safetyLimits: portreeve.makeSafetyLimits(safetyLimits) });
   return { server, stop: () => managed.drain({ grace }) };
 }
 
-/** What programs write by hand: the socket's own timeout, and a timer for each phase of a request. */
-function naive(handler) {
-  const server = createServer((request, response) => {
-    const { socket } = request;
-    const cut = () => socket.destroy();
+/** What programs write by hand: the connection's own timeout, and a timer for each phase of a request. */
+function naive(handler, { makeServer = createServer } = {}) {
+  const server = makeServer((request, response) => {
+    const exchange = request.stream ?? request.socket;
+    const cut = () => exchange.destroy();
     let timer = setTimeout(cut, 60_000);
     request.once("end", () => {
       clearTimeout(timer);
@@ -40,9 +40,9 @@ function naive(handler) {
     response.once("close", () => clearTimeout(timer));
     handler(request, response);
   });
-  server.on("connection", (socket) => {
-    socket.setTimeout(75_000);
-    socket.on("timeout", () => socket.destroy());
+  server.on(makeServer === createServer ? "connection" : "session", (connection) => {
+    connection.setTimeout(75_000);
+    connection.on("timeout", () => connection.destroy());
   });
   return { server, stop: closeOf(server) };
 }

@@ -1,5 +1,6 @@
 // A net.Socket without a handle: what the client sends a server reads, and what the server writes comes to `received`.
 // Everything of Node's that is JavaScript runs as it does on a network, and no system call hides what a guard costs.
+import { Buffer } from "node:buffer";
 import { Socket } from "node:net";
 
 export class MemorySocket extends Socket {
@@ -8,7 +9,7 @@ export class MemorySocket extends Socket {
   #sent = 0;
   #taken = 0;
 
-  /** @param received called with each piece that the server writes. @param ended called when the server ends. */
+  /** @param received called with what the server writes, as text or as bytes. @param ended called when the server ends. */
   constructor(received, ended) {
     super({ allowHalfOpen: true });
     this.#received = received;
@@ -42,20 +43,20 @@ export class MemorySocket extends Socket {
     this._unrefTimer();
     this.#taken += chunk.length;
     done();
-    this.#received(this, String(chunk));
+    this.#received(chunk);
   }
 
   _writev(chunks, done) {
     this._unrefTimer();
-    let all = "";
-    for (const { chunk } of chunks) all += chunk;
+    const pieces = chunks.map(({ chunk }) => chunk);
+    const all = typeof pieces[0] === "string" ? pieces.join("") : Buffer.concat(pieces);
     this.#taken += all.length;
     done();
-    this.#received(this, all);
+    this.#received(all);
   }
 
   _final(done) {
     done();
-    this.#ended(this);
+    this.#ended();
   }
 }

@@ -9,9 +9,9 @@ import { contender } from "../lib/contenders.js";
 const [name, readers] = process.argv.slice(2);
 const limit = 3000;
 const large = Buffer.alloc(16 * 2 ** 20);
-const limits = { responseSendTimeout: limit, minSendRate: { bytesPerSecond: 0 }, maxBufferedBytes: Infinity };
+const safetyLimits = { responseSendTimeout: limit, minSendRate: { bytesPerSecond: 0 }, maxBufferedBytes: Infinity };
 const ours = name === "manage";
-const { server } = await contender(ours ? name : "bare", (_, response) => response.end(large), limits);
+const { server } = await contender(ours ? name : "bare", (_, response) => response.end(large), { safetyLimits });
 let asked = 0;
 let closed = 0;
 server.on("connection", (socket) => {

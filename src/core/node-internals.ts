@@ -147,11 +147,25 @@ export function http2StreamsOf(session: ServerHttp2Session): readonly ServerHttp
   return all.filter((stream): stream is ServerHttp2Stream => stream instanceof Duplex);
 }
 
+/** Whether the compatibility API of HTTP/2 has made a request of a stream; false where that cannot be known. */
+export function hasCompatRequest(stream: ServerHttp2Stream): boolean {
+  return compatRequest(stream) != null;
+}
+
 /** The head of a request that the compatibility API of HTTP/2 has made of a stream; undefined where that cannot be known. */
 export function http2HeadOf(stream: ServerHttp2Stream): readonly string[] | undefined {
-  const raw = (bySymbol(stream, "request") as { rawHeaders?: unknown } | null | undefined)?.rawHeaders;
+  const raw = compatRequest(stream)?.rawHeaders;
   return Array.isArray(raw) ? (raw as readonly string[]) : undefined;
 }
+
+function compatRequest(stream: ServerHttp2Stream): { rawHeaders?: unknown } | null | undefined {
+  // Asked for each stream: looked up by its text only once.
+  compatKey ??= Object.getOwnPropertySymbols(stream).find(({ description }) => description === "request");
+  if (compatKey === undefined) return undefined;
+  return (stream as unknown as Record<symbol, { rawHeaders?: unknown } | null | undefined>)[compatKey];
+}
+
+let compatKey: symbol | undefined;
 
 /** What hangs on an object under a symbol that Node keeps to itself. */
 function bySymbol(object: object, description: string): unknown {

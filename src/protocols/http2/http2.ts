@@ -59,10 +59,13 @@ export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLim
       late = undefined;
     }
   };
-  const streams = interceptEmit(server, "stream", (...args) => {
-    meet((args[0] as ServerHttp2Stream).session as ServerHttp2Session | undefined);
-    streams.pass(...args);
-  });
+  // A server that does not listen yet has no sessions but those that we are told of.
+  const streams = server.listening
+    ? interceptEmit(server, "stream", (...args) => {
+        meet((args[0] as ServerHttp2Stream).session as ServerHttp2Session | undefined);
+        streams?.pass(...args);
+      })
+    : null;
   return {
     name: "an HTTP/2 server",
     enforces: enforcedByHttp2,
@@ -92,7 +95,7 @@ export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLim
     refuse: (socket) => socket.end(goaway).resume(),
     detach() {
       sessions.restore();
-      streams.restore();
+      streams?.restore();
       restoreSettings();
     },
   };

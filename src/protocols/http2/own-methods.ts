@@ -5,6 +5,7 @@
  */
 import { constants } from "node:http2";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import { hasCompatRequest } from "../../core/node-internals.ts";
 import { connectionOfPort } from "../../connection/lookup.ts";
 
 /** The speaker of a session, which is told of the ends. */
@@ -39,8 +40,15 @@ export function watchStream(stream: ServerHttp2Stream): void {
   stream.respondWithFile = respondWithFile;
   stream.additionalHeaders = additionalHeaders;
   stream.sendTrailers = sendTrailers;
-  // A reset by the client is an error of the stream, and one that nobody hears would end the process.
-  stream.on("error", ignore);
+}
+
+/**
+ * A reset by the client is an error of the stream, and one that nobody hears would end the process. Where node:http2 has
+ * made a request of it (its compatibility API) it hears of them itself; a listener of ours would cost more than all the
+ * rest that is done for a stream.
+ */
+export function hearStreamErrors(stream: ServerHttp2Stream): void {
+  if (!hasCompatRequest(stream) && !stream.listeners("error").includes(ignore)) stream.on("error", ignore);
 }
 
 /** Gives the session its methods back. */
@@ -94,7 +102,7 @@ export function markUnfinished(stream: ServerHttp2Stream): void {
 
 /** Whether anyone but us hears of a stream's errors. */
 export function hasErrorListener(stream: ServerHttp2Stream): boolean {
-  return stream.listenerCount("error") > 1;
+  return stream.listeners("error").some((listener) => listener !== ignore);
 }
 
 function watcherOf(layer: object): Partial<Http2Watcher> | null | undefined {

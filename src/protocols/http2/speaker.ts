@@ -21,7 +21,14 @@ import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
 import { ControlFrames, allowances } from "./control-frames.ts";
 import { Exchange, http2Code } from "./exchange.ts";
-import { freeSession, freeStream, hasErrorListener, watchSession, watchStream } from "./own-methods.ts";
+import {
+  freeSession,
+  freeStream,
+  hasErrorListener,
+  hearStreamErrors,
+  watchSession,
+  watchStream,
+} from "./own-methods.ts";
 import type { Http2Watcher } from "./own-methods.ts";
 import { waitingIn } from "./sending.ts";
 import type { SessionSending } from "./sending.ts";
@@ -29,6 +36,8 @@ import { reasonOf } from "./session-errors.ts";
 
 /** What a stream of a client may have on its way when nobody waits for it any more, where the settings do not say. */
 const usualWindow = 65_535;
+
+type Head = Readonly<Record<string, string | undefined>>;
 
 export class Http2Speaker implements Speaker, Http2Watcher {
   readonly connection: Connection;
@@ -38,6 +47,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #handshakeBy: number;
   readonly #open: Map<ServerHttp2Stream, Exchange> = new Map();
   #requests = 0;
+  /** What had been sent at the last look. */
+  #sentThen = -1;
   readonly #control: ControlFrames;
   readonly #resets: CountWithin;
   /** Whether the client was told that no further streams are served. */
@@ -106,10 +117,12 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       this.#abused("maxControlFrames");
       return;
     }
-    if (!this.#session.closed && isSessionDead(this.#session)) {
+    // One that has just sent something is alive.
+    if (sent === this.#sentThen && !this.#session.closed && isSessionDead(this.#session)) {
       connection.end("protocol-error");
       return;
     }
+    this.#sentThen = sent;
     if (this.#open.size === 0) return;
     if (connection.shouldClose) this.#leave();
     const waiting = this.#waiting;
@@ -233,12 +246,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   }
 
   #begin(streams: Interception, args: unknown[]): void {
-    const [stream, headers, , rawHeaders] = args as [
-      ServerHttp2Stream,
-      Record<string, string | undefined>,
-      number,
-      string[],
-    ];
+    // By their places: taking an array apart costs as much as the rest of this.
+    const stream = args[0] as ServerHttp2Stream;
     const { connection } = this;
     if (connection.closeReason !== null) return;
     if (stream.destroyed) {
@@ -247,22 +256,19 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       return;
     }
     // Of those that are older than our being here, some are only now heard of.
-    const exchange = this.#open.get(stream) ?? this.#admit(stream, headers, rawHeaders);
-    if (exchange === null) return;
+    const exchange = this.#open.get(stream) ?? this.#admit(stream, args[1] as Head, args[3] as string[]);
     try {
-      streams.pass(...args);
+      if (exchange !== null) streams.pass(...args);
     } catch (error) {
       connection.manager.fail(toError(error), connection);
-      exchange.cut("handler-error", null);
+      exchange?.cut("handler-error", null);
+    } finally {
+      hearStreamErrors(stream);
     }
   }
 
   /** @returns null where the stream is refused */
-  #admit(
-    stream: ServerHttp2Stream,
-    headers: Record<string, string | undefined>,
-    rawHeaders: readonly string[],
-  ): Exchange | null {
+  #admit(stream: ServerHttp2Stream, headers: Head, rawHeaders: readonly string[]): Exchange | null {
     const { connection } = this;
     const { timers, safetyLimits } = connection.manager;
     const now = timers.clock.now();
@@ -303,6 +309,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #resume(stream: ServerHttp2Stream): void {
     const { timers, safetyLimits } = this.connection.manager;
     const exchange = this.#take(stream, timers.clock.now());
+    hearStreamErrors(stream);
     if (!stream.endAfterHeaders && !stream.readableEnded) {
       const head = http2HeadOf(stream);
       // Without its head nobody knows whether it is a conversation, as of gRPC.

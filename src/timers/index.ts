@@ -29,7 +29,10 @@ export function startTimerManager(options?: TimerManagerOptions): TimerManager {
   return new TimerManager(options);
 }
 
-/** Starts a timer that runs `action` once, `ms` from now. The caller owns it. Racket entry: `start-timer`. */
+/**
+ * Starts a timer that runs `action` once, `ms` from now. The caller owns it. When many are started at once, now may be any
+ * time until the program returns to the loop, never earlier than this call. Racket entry: `start-timer`.
+ */
 export function startTimer(manager: TimerManager, ms: Duration, action: () => unknown): Timer {
   if (!isTimerManager(manager)) throw new ArgumentTypeError("manager", "a timer manager", manager);
   return manager.start(ms, action);

@@ -1,8 +1,8 @@
 /**
- * One clock reading for many resets: a reading costs more than all the rest of a reset.
+ * One clock reading for many starts and resets: a reading costs more than all the rest of a reset.
  *
- * A program that resets one timer a callback gets a reading each. When 32 resets come within two microseconds of each
- * other, a burst begins: further ones share a reading until 64 have, or until the program returns to the loop. What is
+ * A program that resets one timer a callback gets a reading each. When 32 resets or starts come within two microseconds of
+ * each other, a burst begins: further ones share a reading until 64 have, or until the program returns to the loop. What is
  * given out meanwhile lies `ahead` of the reading, so that no deadline is early while less than that has passed.
  *
  * Whether it has is looked at when the next reading is made. If the program took longer, the deadlines that were written
@@ -22,7 +22,7 @@ interface Deadline {
   at: number;
 }
 
-/** The time, for resets alone. See above. */
+/** The time, for starts and resets alone. See above. */
 export class SharedClock {
   readonly #clock: Pick<Clock, "now">;
   /** The last reading. */

@@ -97,9 +97,11 @@ export class TimerManager {
     const delay = typeof ms === "number" && ms >= 0 ? ms : duration(ms, "ms");
     if (typeof action !== "function") throw new ArgumentTypeError("action", "a function", action);
     if (this.#disposed) throw new ManagerDisposedError("the timer manager was disposed of");
-    const now = this.clock.now();
+    const isShared = this.clock === systemClock;
+    const now = isShared ? sharedClock.now() : this.clock.now();
     const timer = new Timer(this, now + delay, action, subject as Subject);
     this.#wheel.add(timer, now);
+    if (isShared) sharedClock.wrote(timer, timer.at);
     if (this.#wheel.timeFor(timer) < this.#wakeAt) this.#arm(now, now);
     return timer;
   }

@@ -30,6 +30,27 @@ test("on the clock of the process a thousand timers fire, none of them early", a
   assert.equal(manager.size, 0);
 });
 
+test("of many timers that are started at once none is early, however long the program goes on in between", async () => {
+  const manager = startTimerManager();
+  const alive = setInterval(() => {}, 1000);
+  const early: number[] = [];
+  let left = 500;
+  await new Promise<void>((resolve) => {
+    for (let i = 0; i < 500; i++) {
+      // In the middle of the burst the program stays away for long.
+      if (i === 250) block(30);
+      const begun = performance.now();
+      startTimer(manager, 20, () => {
+        if (performance.now() - begun < 20) early.push(i);
+        if (--left === 0) resolve();
+      });
+    }
+    block(10);
+  });
+  clearInterval(alive);
+  assert.deepEqual(early, []);
+});
+
 test("a deadline already past fires after the code that set it has run to its end, promises included", async () => {
   const alive = setInterval(() => {}, 1000);
   const order: string[] = [];

@@ -55,8 +55,8 @@ export class Connection extends Traffic {
   #shouldClose: boolean;
   #phase: Phase = "idle";
   #deadline: PlannedDeadline = plan.request;
-  /** Where the program has moved the deadline of this phase, by the clock; NaN where it has not. */
-  #movedTo: number = Number.NaN;
+  /** Where the program has moved the deadline of this phase, by the clock; null where it has not. */
+  #movedTo: number | null = null;
   /** Whose it is; null where it is the program's own. @internal */
   host: ConnectionHost | null = null;
   /** What its host admitted it with, for the host to give back. @internal */
@@ -177,7 +177,7 @@ export class Connection extends Traffic {
 
   /** Whether the program has moved the deadline since the plan set it. @internal */
   get deadlineMoved(): boolean {
-    return !Number.isNaN(this.#movedTo);
+    return this.#movedTo !== null;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -190,7 +190,7 @@ export class Connection extends Traffic {
     if (this.#ending !== null || !this.#move(phase) || deadline === undefined) return;
     this.#deadline = deadline;
     this.timer.reset(this.manager.timeouts[deadline.order] ?? Infinity);
-    this.#movedTo = Number.NaN;
+    this.#movedTo = null;
     if (phase === "idle") this.#endIfSoon();
   }
 
@@ -351,7 +351,7 @@ export class Connection extends Traffic {
 
   /** Milliseconds until the deadline that the program has moved. */
   get #untilMoved(): number {
-    return this.deadlineMoved ? this.#movedTo - this.manager.timers.clock.now() : Infinity;
+    return this.#movedTo === null ? Infinity : this.#movedTo - this.manager.timers.clock.now();
   }
 
   /** Whether an end by `limit` is a cut that the limit's value decided. */

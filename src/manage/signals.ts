@@ -53,7 +53,7 @@ export class SignalGate {
   }
 
   #take(name: ForwardedSignal): void {
-    const come = (...args: unknown[]): void => {
+    const come = (args: readonly unknown[]): void => {
       if (isNews(name, this.#direct, this.#forwarded)) this.#arrived(name, args);
     };
     this.#taken.set(name, interceptEmit(process, name, come));
@@ -94,7 +94,7 @@ export class SignalGate {
   #deliver(name: ForwardedSignal, args: readonly unknown[]): void {
     // Libraries count listeners to know whether they are the last: ours has done its work.
     for (const stop of stopSignals) process.off(stop, ours);
-    if (process.listenerCount(name) > 0) this.#taken.get(name)?.pass(...args);
+    if (process.listenerCount(name) > 0) this.#taken.get(name)?.pass(args);
     else endBySignal(name);
   }
 }

@@ -1,15 +1,16 @@
 /**
  * Taking an event of a server before its own listeners hear it, by an `emit` of its own on that one server. The
- * prototype's `emit` is looked up at each call, because others may have replaced it meanwhile.
+ * prototype's `emit` is looked up at each call, because others may have replaced it meanwhile. What an event brings stays in
+ * the one array that it came in: some are taken for each request.
  */
 import type { EventEmitter } from "node:events";
 
-type Handler = (...args: unknown[]) => void;
+type Handler = (args: readonly unknown[]) => void;
 type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => boolean;
 
 /** A taken event: how to pass it on to the server's own listeners, and how to give it back for good. */
 export interface Interception {
-  pass(...args: unknown[]): boolean;
+  pass(args: readonly unknown[]): boolean;
   restore(): void;
 }
 
@@ -32,7 +33,7 @@ export function interceptEmit(emitter: EventEmitter, event: string, handler: Han
   }
   handlers.set(event, handler);
   return {
-    pass: (...args) => earlierEmit(emitter).call(emitter, event, ...args),
+    pass: (args) => earlierEmit(emitter).call(emitter, event, ...args),
     restore() {
       if (own[handlersKey] !== handlers) return;
       handlers.delete(event);
@@ -56,7 +57,7 @@ export function isIntercepted(emitter: EventEmitter, event: string): boolean {
 function emitIntercepted(this: EventEmitter, event: string | symbol, ...args: unknown[]): boolean {
   const handler = (this as Intercepted)[handlersKey]?.get(event);
   if (handler === undefined) return earlierEmit(this).call(this, event, ...args);
-  handler(...args);
+  handler(args);
   return true;
 }
 

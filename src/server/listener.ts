@@ -76,7 +76,7 @@ export class Listener implements ConnectionHost {
       admitted: (socket, permit) => this.#connect(socket, permit),
       refused: (socket) => protocol.refuse(socket),
     });
-    this.#connections = interceptEmit(server, "connection", (socket) => this.#accept(socket as Socket));
+    this.#connections = interceptEmit(server, "connection", ([socket]) => this.#accept(socket as Socket));
     if (protocol.adoption === undefined) return;
     protocol.findMore?.((socket) => this.#adopt(socket, protocol.adoption?.()));
     const adopt = protocol.adoption();
@@ -101,7 +101,7 @@ export class Listener implements ConnectionHost {
     }
     for (const socket of waiters) {
       stopHearing(socket);
-      this.#connections.pass(socket);
+      this.#connections.pass([socket]);
     }
   }
 
@@ -127,7 +127,7 @@ export class Listener implements ConnectionHost {
     }
     const connection = this.manager.accept(socket, this.#custodian);
     connection.permit = permit;
-    const work = this.protocol.speak(connection, socket, () => this.#connections.pass(socket));
+    const work = this.protocol.speak(connection, socket, () => this.#connections.pass([socket]));
     if (work !== undefined) this.#note(work, connection);
     connection.host = this;
     if (connection.phase === "closed") this.connectionClosed(connection);

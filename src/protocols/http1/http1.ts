@@ -105,18 +105,18 @@ function destroySoonOfHttp1(this: Socket): void {
 type ConnectionOn = (request: IncomingMessage) => Connection | undefined;
 
 function takeRequests(server: Server, event: string, connectionOn: ConnectionOn): Interception {
-  const requests = interceptEmit(server, event, (given, response) => {
-    const request = given as IncomingMessage;
+  const requests = interceptEmit(server, event, (args) => {
+    const request = args[0] as IncomingMessage;
     // On a server that speaks HTTP/2 as well, those of HTTP/2 come by here, too.
     const speaker = request instanceof IncomingMessage ? connectionOn(request)?.speaker : undefined;
-    if (speaker instanceof Http1Speaker && !speaker.begin(request, response as ServerResponse)) return;
-    passOrEnd(requests, request, response);
+    if (speaker instanceof Http1Speaker && !speaker.begin(request, args[1] as ServerResponse)) return;
+    passOrEnd(requests, request, args);
   });
   return requests;
 }
 
 function takeUpgrades(server: Server, event: string, connectionOn: ConnectionOn): Interception {
-  const upgrades = interceptEmit(server, event, (...args) => {
+  const upgrades = interceptEmit(server, event, (args) => {
     const request = args[0] as IncomingMessage;
     const connection = connectionOn(request);
     // node:http does not listen any more.
@@ -124,7 +124,7 @@ function takeUpgrades(server: Server, event: string, connectionOn: ConnectionOn)
     if (connection?.speaker instanceof Http1Speaker && connection.speaker.leave()) return;
     // One that was met only now is upgraded already.
     if (connection !== undefined && connection.phase !== "upgraded") leaveHttp(connection, request);
-    passOrEnd(upgrades, request, ...args.slice(1));
+    passOrEnd(upgrades, request, args);
   });
   return upgrades;
 }
@@ -137,9 +137,9 @@ function leaveHttp(connection: Connection, request: IncomingMessage): void {
 }
 
 /** A listener of the program that throws ends its own connection only. */
-function passOrEnd(interception: Interception, request: IncomingMessage, ...rest: unknown[]): void {
+function passOrEnd(interception: Interception, request: IncomingMessage, args: readonly unknown[]): void {
   try {
-    interception.pass(request, ...rest);
+    interception.pass(args);
   } catch (error) {
     const connection = connectionOf(request);
     if (connection === undefined) throw error;
@@ -150,13 +150,13 @@ function passOrEnd(interception: Interception, request: IncomingMessage, ...rest
 
 /** A program that listens for these answers them itself. */
 function takeClientErrors(server: Server): Interception {
-  const errors = interceptEmit(server, "clientError", (...args) => {
+  const errors = interceptEmit(server, "clientError", (args) => {
     const [error, socket] = args as [NodeJS.ErrnoException, Socket];
     const connection = connectionOf(socket);
     const speaker = connection?.speaker;
     // What comes behind an end is nobody's fault.
     if (isProtocolError(error) && speaker instanceof Http1Speaker && speaker.leave()) return;
-    if (!errors.pass(error, socket)) {
+    if (!errors.pass(args)) {
       if (connection === undefined) socket.destroy(error);
       else endUnparsed(connection, error);
     } else if (socket.writableEnded || socket.destroyed) connection?.portFailed(error);

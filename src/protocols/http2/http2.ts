@@ -41,11 +41,12 @@ export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLim
   const restoreSettings = limitStreams(server, limits);
   /** The connection whose session is just being made: 'session' is emitted from within. */
   let arriving: Http2Speaker | null = null;
-  const sessions = interceptEmit(server, "session", (session) => {
-    if (arriving !== null) arriving.attach(session as ServerHttp2Session);
+  const sessions = interceptEmit(server, "session", (args) => {
+    const session = args[0] as ServerHttp2Session;
+    if (arriving !== null) arriving.attach(session);
     // Its TLS handshake had begun before we came.
-    else meet(session as ServerHttp2Session);
-    sessions.pass(session);
+    else meet(session);
+    sessions.pass(args);
   });
   let found: ((socket: Socket) => void) | undefined;
   /** One that was not found when we came. */
@@ -61,9 +62,9 @@ export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLim
   };
   // A server that does not listen yet has no sessions but those that we are told of.
   const streams = server.listening
-    ? interceptEmit(server, "stream", (...args) => {
+    ? interceptEmit(server, "stream", (args) => {
         meet((args[0] as ServerHttp2Stream).session as ServerHttp2Session | undefined);
-        streams?.pass(...args);
+        streams?.pass(args);
       })
     : null;
   return {

@@ -75,14 +75,14 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     this.#session = session;
     markLayer(session, this.connection);
     watchSession(session);
-    const streams = interceptEmit(session, "stream", (...args) => this.#begin(streams, args));
-    const settled = interceptEmit(session, "localSettings", (...args) => {
+    const streams = interceptEmit(session, "stream", (args) => this.#begin(streams, args));
+    const settled = interceptEmit(session, "localSettings", (args) => {
       this.#acknowledged();
-      settled.pass(...args);
+      settled.pass(args);
     });
-    const left = interceptEmit(session, "goaway", (...args) => {
+    const left = interceptEmit(session, "goaway", (args) => {
       this.#clientLeft = true;
-      left.pass(...args);
+      left.pass(args);
     });
     this.#interceptions = [streams, settled, left];
   }
@@ -245,7 +245,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (exchange !== undefined) exchange.closedHere = true;
   }
 
-  #begin(streams: Interception, args: unknown[]): void {
+  #begin(streams: Interception, args: readonly unknown[]): void {
     // By their places: taking an array apart costs as much as the rest of this.
     const stream = args[0] as ServerHttp2Stream;
     const { connection } = this;
@@ -258,7 +258,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     // Of those that are older than our being here, some are only now heard of.
     const exchange = this.#open.get(stream) ?? this.#admit(stream, args[1] as Head, args[3] as string[]);
     try {
-      if (exchange !== null) streams.pass(...args);
+      if (exchange !== null) streams.pass(args);
     } catch (error) {
       connection.manager.fail(toError(error), connection);
       exchange?.cut("handler-error", null);

@@ -23,15 +23,15 @@ export const enforcedByTls: readonly SafetyLimitName[] = ["handshakeTimeout"];
 export function tls(server: Server, above: Protocol): Protocol {
   const handshakes = new Handshakes();
   let meet: ((socket: Socket) => void) | undefined;
-  const secured = interceptEmit(server, "secureConnection", (socket) => {
-    const secure = socket as TLSSocket;
+  const secured = interceptEmit(server, "secureConnection", (args) => {
+    const secure = args[0] as TLSSocket;
     const handshake = handshakes.take(secure);
     if (handshake !== undefined) handshake.succeed(secure);
     else if (connectionOfPort(rawSocketOf(secure))?.closeReason != null) secure.destroy();
     else {
       // Its handshake had begun before we came.
       meet?.(secure);
-      secured.pass(secure);
+      secured.pass(args);
     }
   });
   const onFailure = (error: NodeJS.ErrnoException, secure: TLSSocket): void => {
@@ -54,7 +54,7 @@ export function tls(server: Server, above: Protocol): Protocol {
         void connection.closed.then(() => resolve());
         shakeHands(connection, socket, (secure) => {
           if (above.shakesHands !== true) connection.enter("idle", plan.request);
-          resolve(above.speak(connection, secure, () => secured.pass(secure)));
+          resolve(above.speak(connection, secure, () => secured.pass([secure])));
         });
       });
       pass();
@@ -65,7 +65,7 @@ export function tls(server: Server, above: Protocol): Protocol {
         adoption(server, above.adoption?.(), (connection, socket) =>
           shakeHands(connection, socket, (secure) => {
             if (above.shakesHands !== true) connection.enter("idle", plan.request);
-            void above.speak(connection, secure, () => secured.pass(secure));
+            void above.speak(connection, secure, () => secured.pass([secure]));
           }),
         ),
     }),

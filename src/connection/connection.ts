@@ -86,7 +86,8 @@ export class Connection extends Traffic {
     this.#shouldClose = shouldClose;
     if (!isAbove) {
       own(custodian, this);
-      hearErrors(input, output);
+      hearErrors(input);
+      hearErrors(output);
     }
     this.timer = manager.timers.start<Connection>(timeout, expire, this);
     const { deadline } = this.timer;
@@ -207,7 +208,8 @@ export class Connection extends Traffic {
     if (!this.putOnTop(input, output)) return;
     this.forgetReader();
     markPorts(input, output, this);
-    hearErrors(input, output);
+    hearErrors(input);
+    hearErrors(output);
     if (this.#ending !== null) this.#closePorts(this.#ending);
   }
 

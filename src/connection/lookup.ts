@@ -67,8 +67,8 @@ function destroyMarked(this: Socket, error: Error | null, done: (error?: Error |
 }
 
 /** An error that nobody hears ends the process. */
-export function hearErrors(...ports: readonly (Readable | Writable)[]): void {
-  for (const port of ports) if (port.listenerCount("error") === 0) port.on("error", ignore);
+export function hearErrors(port: Readable | Writable): void {
+  if (port.listenerCount("error") === 0) port.on("error", ignore);
 }
 
 /** Takes back what `hearErrors` did. */

@@ -76,7 +76,7 @@ export class Listener implements ConnectionHost {
       admitted: (socket, permit) => this.#connect(socket, permit),
       refused: (socket) => protocol.refuse(socket),
     });
-    this.#connections = interceptEmit(server, "connection", ([socket]) => this.#accept(socket as Socket));
+    this.#connections = interceptEmit(server, "connection", (args) => this.#accept(args[0] as Socket));
     if (protocol.adoption === undefined) return;
     protocol.findMore?.((socket) => this.#adopt(socket, protocol.adoption?.()));
     const adopt = protocol.adoption();

@@ -146,6 +146,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (session === null || session.destroyed || manner === "reset") return;
     for (const exchange of this.#open.values()) exchange.lastWords(httpStatus);
     const code = this.connection.endsSoon ? http2Code("completed") : http2Code(reason);
+    // Over TLS one write at a time is on its way, and what waits behind the first reset is lost with the session.
+    if (this.#open.size > 0 && this.connection.rawOutput !== null) session.goaway(code);
     // Closed first, so that http2 lets the client take the last words; and they are said once.
     session.goaway = session.destroy = () => {};
     session.close();

@@ -98,6 +98,20 @@ export function goaways(received: Buffer): string[] {
     .map(({ payload }) => `last ${payload.readUInt32BE(0)}, code ${payload.readUInt32BE(4)}`);
 }
 
+/**
+ * The status in a head of a response, whose encoder was told to use no table of its own (SETTINGS_HEADER_TABLE_SIZE 0): an
+ * index of the static table, or a literal, which no statuses gain from compressing (RFC 7541, sections 6.1, 6.2 and A).
+ */
+export function statusIn({ payload }: Frame): number | undefined {
+  let at = 0;
+  // Updates of the table's size.
+  while (((payload[at] ?? 0) & 0xe0) === 0x20) at++;
+  const first = payload[at] ?? 0;
+  if (first >= 0x80) return [200, 204, 206, 304, 400, 404, 500][(first & 0x7f) - 8];
+  const isStatus = (first & 0x0f) === 8 && payload[at + 1] === 3;
+  return isStatus ? Number(payload.toString("latin1", at + 2, at + 5)) : undefined;
+}
+
 function literal(name: string, value: string): Buffer {
   return Buffer.concat([Buffer.of(0), text(name), text(value)]);
 }

@@ -43,6 +43,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   readonly connection: Connection;
   #session: ServerHttp2Session | null = null;
   #interceptions: readonly Interception[] = [];
+  /** Whether the client is yet to acknowledge our settings. */
+  #shakesHands: boolean;
   /** When the handshake must be over; Infinity once it is. */
   #handshakeBy: number;
   readonly #open: Map<ServerHttp2Stream, Exchange> = new Map();
@@ -60,13 +62,13 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (deadline < timer.deadline) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
   };
 
-  /** @param shakesHands whether the client is yet to acknowledge our settings */
   constructor(connection: Connection, shakesHands: boolean = true) {
     const { maxControlFrames, maxStreamResets } = connection.manager.safetyLimits;
     this.connection = connection;
     this.#control = new ControlFrames(maxControlFrames);
     this.#resets = new CountWithin(maxStreamResets);
     if (shakesHands && connection.phase !== "handshaking") connection.enter("handshaking", plan.handshake);
+    this.#shakesHands = shakesHands;
     this.#handshakeBy = shakesHands ? connection.timer.deadline : Infinity;
   }
 
@@ -93,7 +95,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const { connection } = this;
     this.#control.startAt((connection.input as Socket).bytesRead, this.#sent);
     for (const stream of http2StreamsOf(session) ?? []) if (isRequest(stream)) this.#resume(stream);
-    if (this.#open.size === 0 && this.#handshakeBy === Infinity) connection.enter("idle", plan.idle);
+    if (this.#open.size === 0 && !this.#shakesHands) connection.enter("idle", plan.idle);
   }
 
   /** What waits for the client below the streams: http2 writes straight to the handle of the lowest socket. */
@@ -158,6 +160,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (session === null || session.destroyed || manner === "reset") return;
     for (const exchange of this.#open.values()) exchange.lastWords(httpStatus);
     const code = this.connection.endsSoon ? http2Code("completed") : http2Code(reason);
+    // Over TLS one write at a time is on its way, and what waits behind the first reset is lost with the session.
+    if (this.#open.size > 0 && this.connection.rawOutput !== null) session.goaway(code);
     // Closed first, so that http2 lets the client take the last words; and they are said once.
     session.goaway = session.destroy = () => {};
     session.close();
@@ -321,7 +325,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
 
   /** The client has acknowledged our settings: it speaks HTTP/2. */
   #acknowledged(): void {
-    if (this.#handshakeBy === Infinity) return;
+    if (!this.#shakesHands) return;
+    this.#shakesHands = false;
     this.#handshakeBy = Infinity;
     const { connection } = this;
     if (this.#open.size === 0) {
@@ -336,7 +341,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #busy(): void {
     const { connection } = this;
     if (connection.phase === "handshaking") connection.enter("idle");
-    connection.enter("handling", this.#handshakeBy === Infinity ? plan.response : undefined);
+    connection.enter("handling", this.#shakesHands ? undefined : plan.response);
   }
 
   /** The last open stream has ended. */
@@ -350,7 +355,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       connection.enter("sending", plan.sending);
       // http2 ends the socket when its last frames are out; this is for the case that it does not.
       connection.timer.reset(connection.manager.safetyLimits.lingerTimeout);
-    } else connection.enter("idle", this.#handshakeBy === Infinity ? plan.idle : undefined);
+    } else connection.enter("idle", this.#shakesHands ? undefined : plan.idle);
   }
 
   /** Tells the client which stream was the last that is served. */

@@ -9,9 +9,10 @@ import type { RequestListener } from "node:http";
 import { createServer as createHttps } from "node:https";
 import type { TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
-import type { ConnectionOptions } from "node:tls";
-import type { SafetyLimitsOptions } from "../../../src/index.ts";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
+import type { Managed, SafetyLimitsOptions } from "../../../src/index.ts";
 import { collectEvents } from "../../../src/testing/index.ts";
+import type { ManualClock } from "../../../src/testing/index.ts";
 import type { Connection } from "../../../src/connection/connection.ts";
 import { certificate } from "../../support/certificate.ts";
 import { kernelIsMute, seenByClient } from "../../support/kernel.ts";
@@ -27,7 +28,13 @@ export const resolution = 10;
 /** How much later what no event tells may be noticed: a look. */
 export const look = 250;
 
-export interface Scene extends Web {
+/** What the end of a connection is judged by. */
+export interface Stage extends Pick<Web, "port" | "clock" | "errors"> {
+  /** How connections ended: "reason by limit while phase", in order. */
+  endings(): string[];
+}
+
+export interface Scene extends Web, Stage {
   readonly protocol: WebProtocol;
   /** A client that speaks what the server speaks, and that never ends by itself. */
   dial(): Promise<TcpClient>;
@@ -35,8 +42,6 @@ export interface Scene extends Web {
   only(): Connection;
   /** Waits until the one connection is in a phase. */
   reaches(phase: string): Promise<void>;
-  /** How connections ended: "reason by limit while phase", in order. */
-  endings(): string[];
 }
 
 export async function startScene(
@@ -45,39 +50,51 @@ export async function startScene(
   handler: RequestListener,
   limits: SafetyLimitsOptions = {},
 ): Promise<Scene> {
-  const events = collectEvents();
-  t.after(() => events[Symbol.dispose]());
   const server = protocol === "http" ? createHttp(handler) : createHttps(await certificate(), handler);
   const web = await startWeb(t, server, limits);
-  const only = (): Connection => {
-    const [connection] = web.server.connections;
-    assert.ok(connection !== undefined && web.server.connections.size === 1);
-    return connection;
-  };
+  const only = (): Connection => onlyOne(web.server.connections);
   return {
     ...web,
     protocol,
     dial: () => (protocol === "http" ? web.connect() : dialTls(t, web.port)),
     only,
     reaches: (phase) => until(() => web.server.connections.size === 1 && only().phase === phase),
-    endings: () =>
-      (events.messages("portreeve.connection.closed") as { connection: Connection; reason: string; phase: string }[])
-        .filter(({ connection }) => connection.manager.timers.clock === web.clock)
-        .map(({ connection, reason, phase }) => `${reason} by ${connection.closeLimit} while ${phase}`),
+    endings: listenForEndings(t, web.clock),
   };
 }
 
+/** The one connection there is. */
+export function onlyOne(connections: Managed["connections"]): Connection {
+  const [connection] = connections;
+  assert.ok(connection !== undefined && connections.size === 1);
+  return connection;
+}
+
+/** @returns how the connections of a clock ended: "reason by limit while phase", in order */
+export function listenForEndings(t: TestContext, clock: ManualClock): () => string[] {
+  const events = collectEvents();
+  t.after(() => events[Symbol.dispose]());
+  return () =>
+    (events.messages("portreeve.connection.closed") as { connection: Connection; reason: string; phase: string }[])
+      .filter(({ connection }) => connection.manager.timers.clock === clock)
+      .map(({ connection, reason, phase }) => `${reason} by ${connection.closeLimit} while ${phase}`);
+}
+
 async function dialTls(t: TestContext, port: number): Promise<TcpClient> {
+  return new TcpClient(await secureSocket(t, port));
+}
+
+/** A socket whose handshake of TLS is over, and that never ends by itself. */
+export async function secureSocket(t: TestContext, port: number, ...alpn: string[]): Promise<TLSSocket> {
   const options = { port, host: "127.0.0.1", rejectUnauthorized: false, allowHalfOpen: true };
-  const socket = connectTls(options as ConnectionOptions);
+  const socket = connectTls({ ...options, ...(alpn.length > 0 && { ALPNProtocols: alpn }) } as ConnectionOptions);
   t.after(() => socket.destroy());
-  const client = new TcpClient(socket);
   await once(socket, "secureConnect");
-  return client;
+  return socket;
 }
 
 /** The server ends the connection `after` milliseconds from now, not before, and at most `slack` later. */
-export async function endsAfter({ clock }: Scene, connection: Connection, after: number, slack: number): Promise<void> {
+export async function endsAfter({ clock }: Stage, connection: Connection, after: number, slack: number): Promise<void> {
   clock.advance(after - 1);
   await settle();
   assert.equal(connection.closeReason, null, "not before its time");
@@ -89,7 +106,7 @@ export async function endsAfter({ clock }: Scene, connection: Connection, after:
 }
 
 /** How the end of a connection looks from the client's kernel, which the client itself has not looked at yet. */
-export async function seesEnd({ port }: Scene, client: TcpClient, manner: "FIN" | "RST"): Promise<void> {
+export async function seesEnd({ port }: Stage, client: TcpClient, manner: "FIN" | "RST"): Promise<void> {
   if (kernelIsMute !== false) return;
   const own = client.socket.localPort ?? 0;
   await until(() => seenByClient(own, port) !== "open");
@@ -97,7 +114,7 @@ export async function seesEnd({ port }: Scene, client: TcpClient, manner: "FIN" 
 }
 
 /** The end of a connection, once the client has ended, too. */
-export async function endsAs(scene: Scene, client: TcpClient, ending: string): Promise<void> {
+export async function endsAs(scene: Stage, client: TcpClient, ending: string): Promise<void> {
   client.end();
   await until(() => scene.endings().length === 1);
   assert.deepEqual(scene.endings(), [ending]);

@@ -15,7 +15,7 @@ export class IncomingBody {
   #received = 0;
   #pieces = 0;
   #progressAt: number;
-  /** Milliseconds in which it was the program that did not take what came. */
+  /** Milliseconds in which it was not the client that we waited for. */
   #notAwaited = 0;
   #observedAt: number;
   #complete = false;
@@ -74,9 +74,9 @@ export class IncomingBody {
     return readableFlowing === true || this.#request.listenerCount("readable") > 0;
   }
 
-  /** To be called many times a second: the time in which the program takes nothing is not the client's. */
-  observe(now: number): void {
-    if (!this.isAwaited) this.#notAwaited += now - this.#observedAt;
+  /** To be called many times a second: the time in which it is not `awaited` is not the client's. */
+  observe(now: number, awaited: boolean = this.isAwaited): void {
+    if (!awaited) this.#notAwaited += now - this.#observedAt;
     this.#observedAt = now;
   }
 

@@ -20,6 +20,7 @@ import { limitStatus } from "../heads.ts";
 import { IncomingBody } from "../request-body.ts";
 import { allowances } from "./control-frames.ts";
 import { answerAndCutOff, cutOff, markUnfinished } from "./own-methods.ts";
+import { StreamReceiving } from "./receiving.ts";
 import { StreamSending, mayBeSilent } from "./sending.ts";
 import type { Cut, SessionSending } from "./sending.ts";
 
@@ -47,6 +48,7 @@ export class Exchange implements RequestHost {
   /** Its body, where it has one. */
   body: IncomingBody | null = null;
   #request: ManagedRequest | null = null;
+  #receiving: StreamReceiving | null = null;
   #sending: StreamSending | null = null;
   /** Why it was cut. */
   #cutFor: CloseReason | null = null;
@@ -89,13 +91,17 @@ export class Exchange implements RequestHost {
   look(now: number, session: SessionSending): boolean {
     if (this.#cutFor !== null) return false;
     const { body } = this;
+    const { safetyLimits } = this.connection.manager;
     const owed = this.#bodyIsOwed;
+    let cut: Cut | null = null;
     if (body !== null) {
-      body.observe(now);
+      body.observe(now, owed);
       if (owed) this.#hasten(this.deadline);
+      this.#receiving ??= new StreamReceiving(safetyLimits.minReceiveRate, now);
+      cut = this.#receiving.look(body.received, owed, now);
     }
-    this.#sending ??= new StreamSending(this.stream, this.connection.manager.safetyLimits);
-    const cut: Cut | null = this.#sending.look(session, owed, now);
+    this.#sending ??= new StreamSending(this.stream, safetyLimits);
+    cut ??= this.#sending.look(session, owed, now);
     if (cut === null) return false;
     this.cut(cut.reason, cut.limit);
     return true;
@@ -167,8 +173,10 @@ export class Exchange implements RequestHost {
     return this.#request?.movedDeadline != null;
   }
 
-  /** Whether it is the client that we wait for. In a conversation, as of gRPC, it may be silent once we have answered. */
+  /** Whether it is the client that we wait for. In a conversation, as of gRPC, it may be silent while we are answering. */
   get #bodyIsOwed(): boolean {
-    return this.body?.isAwaited === true && !(this.stream.headersSent && mayBeSilent(this.stream));
+    const { body, stream } = this;
+    if (body?.isAwaited !== true) return false;
+    return !stream.headersSent || stream.writableFinished || !mayBeSilent(stream);
   }
 }

@@ -14,7 +14,7 @@ import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.t
 import { silentTypes } from "../heads.ts";
 
 /** Looks come at least this often; a longer time between two was a pause of ours, in milliseconds. */
-const longestLook = 500;
+export const longestLook = 500;
 /** Bytes that a session sends besides the streams. */
 const frames = 16_384;
 

@@ -93,6 +93,7 @@ for (const kind of kinds) {
         idleTimeout: "1h",
         responseTimeout: "1h",
         requestReadTimeout: "1h",
+        minReceiveRate: 0,
       });
       const client = await scene.meet();
       await scene.hears(client, first);

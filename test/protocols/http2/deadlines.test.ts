@@ -250,7 +250,7 @@ for (const kind of kinds) {
     for (const { stream } of [grpc, other]) stream.write("first");
     await until(() => grpc.body === "first" && other.body === "first");
     for (let minute = 0; minute < 10; minute++) await web.pass(60_000);
-    assert.deepEqual(web.cuts(), ["read-timeout by requestReadTimeout"]);
+    assert.deepEqual(web.cuts(), ["receive-rate by minReceiveRate"]);
     assert.equal(other.stream.closed, true);
     grpc.stream.write(", second");
     await until(() => grpc.body === "first, second");

@@ -45,10 +45,13 @@ export function http1(server: Server & HttpSettings, limits: SafetyLimits): Prot
   };
   const interceptions = [
     // With a listener for an expectation of the client there is no 'request' of it.
-    ...["request", "checkContinue", "checkExpectation"].map((event) => takeRequests(server, event, connectionOn)),
+    ...["request", "checkExpectation"].map((event) => takeRequests(server, event, connectionOn)),
+    takeRequests(server, "checkContinue", connectionOn, goOnByItself),
     ...["upgrade", "connect"].map((event) => takeUpgrades(server, event, connectionOn)),
     takeClientErrors(server),
   ];
+  // Without any listener node:http tells a client to go on before anybody has seen its request.
+  server.on("checkContinue", ignore);
   const speakOn = (connection: Connection, socket: Socket): Http1Speaker => {
     const speaker = new Http1Speaker(connection, settings);
     connection.speaker = speaker;
@@ -82,6 +85,7 @@ export function http1(server: Server & HttpSettings, limits: SafetyLimits): Prot
     refuse: (socket) => refusal(socket),
     detach() {
       for (const interception of interceptions) interception.restore();
+      server.off("checkContinue", ignore);
       settings.restore();
     },
   };
@@ -104,16 +108,33 @@ function destroySoonOfHttp1(this: Socket): void {
 /** The connection of a request. A response has no socket before its turn has come; a request always has. */
 type ConnectionOn = (request: IncomingMessage) => Connection | undefined;
 
-function takeRequests(server: Server, event: string, connectionOn: ConnectionOn): Interception {
+/** @param instead says whether it has done itself what the program does not listen for */
+function takeRequests(
+  server: Server,
+  event: string,
+  connectionOn: ConnectionOn,
+  instead?: (server: Server, request: IncomingMessage, response: ServerResponse) => boolean,
+): Interception {
   const requests = interceptEmit(server, event, (args) => {
     const request = args[0] as IncomingMessage;
+    const response = args[1] as ServerResponse;
     // On a server that speaks HTTP/2 as well, those of HTTP/2 come by here, too.
     const speaker = request instanceof IncomingMessage ? connectionOn(request)?.speaker : undefined;
-    if (speaker instanceof Http1Speaker && !speaker.begin(request, args[1] as ServerResponse)) return;
-    passOrEnd(requests, request, args);
+    if (speaker instanceof Http1Speaker && !speaker.begin(request, response)) return;
+    if (instead?.(server, request, response) !== true) passOrEnd(requests, request, args);
   });
   return requests;
 }
+
+/** What node:http does where nobody listens for 'checkContinue'. */
+function goOnByItself(server: Server, request: IncomingMessage, response: ServerResponse): boolean {
+  if (server.listeners("checkContinue").some((listener) => listener !== ignore)) return false;
+  response.writeContinue();
+  server.emit("request", request, response);
+  return true;
+}
+
+function ignore(): void {}
 
 function takeUpgrades(server: Server, event: string, connectionOn: ConnectionOn): Interception {
   const upgrades = interceptEmit(server, event, (args) => {

@@ -103,6 +103,14 @@ const sizes: readonly Size[] = [
     limit: "maxRequestBodyLength",
   },
   {
+    name: "maxRequestBodyLength by Content-Length, of a client that asks whether to go on",
+    limits: { maxRequestBodyLength: 100 },
+    within: body(100),
+    over: post("/", "Expect: 100-continue", "Content-Length: 101"),
+    status: 413,
+    limit: "maxRequestBodyLength",
+  },
+  {
     name: "maxRequestBodyLength of a chunked body, by counting",
     limits: { maxRequestBodyLength: 100 },
     within: chunkedBody(60, 40),

@@ -1,5 +1,5 @@
 /**
- * One clock reading for many starts and resets: a reading costs more than all the rest of a reset.
+ * One clock reading for many resets, and for many starts of long timers: a reading costs more than all the rest of a reset.
  *
  * A program that resets one timer a callback gets a reading each. When 32 resets or starts come within two microseconds of
  * each other, a burst begins: further ones share a reading until 64 have, or until the program returns to the loop. What is

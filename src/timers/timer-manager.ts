@@ -31,6 +31,8 @@ export interface TimerManagerOptions {
 
 const smallestResolution = 1;
 const defaultResolution = 10;
+/** A timer that is started with so many milliseconds or more may share its reading of the clock with others. */
+const longDelay = 10_000;
 /** A loop that is late at this many ticks running is slow rather than paused, and deadlines count again. */
 const mostPausesRunning = 3;
 
@@ -97,7 +99,7 @@ export class TimerManager {
     const delay = typeof ms === "number" && ms >= 0 ? ms : duration(ms, "ms");
     if (typeof action !== "function") throw new ArgumentTypeError("action", "a function", action);
     if (this.#disposed) throw new ManagerDisposedError("the timer manager was disposed of");
-    const isShared = this.clock === systemClock;
+    const isShared = delay >= longDelay && this.clock === systemClock;
     const now = isShared ? sharedClock.now() : this.clock.now();
     const timer = new Timer(this, now + delay, action, subject as Subject);
     this.#wheel.add(timer, now);

@@ -180,3 +180,8 @@ export class Exchange implements RequestHost {
     return !stream.headersSent || stream.writableFinished || !mayBeSilent(stream);
   }
 }
+
+/** Whether it is the client that has opened a stream, and it is still open. */
+export function isRequest({ id, destroyed }: ServerHttp2Stream): boolean {
+  return !destroyed && id !== undefined && id % 2 === 1;
+}

@@ -74,6 +74,20 @@ export function freeStream(stream: ServerHttp2Stream): void {
 }
 
 /**
+ * Ends a session with its last words.
+ * @param isTorn whether what waits behind the first reset of a stream would be lost: over TLS one write at a time is on its way
+ */
+export function sayGoodbye(session: ServerHttp2Session, code: number, isTorn: boolean): void {
+  if (isTorn) session.goaway(code);
+  // Closed first, so that http2 lets the client take the last words; and they are said once.
+  session.goaway = session.destroy = () => {};
+  session.close();
+  Reflect.deleteProperty(session, "goaway");
+  freeSession(session);
+  session.destroy(null as never, code);
+}
+
+/**
  * Ends the stream now. What it has sent is cut off with `code`: without this http2 would send the regular end first, and
  * the client would take half a response for a whole one.
  */

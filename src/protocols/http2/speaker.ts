@@ -20,12 +20,13 @@ import { judgeHead } from "../heads.ts";
 import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
 import { ControlFrames, allowances } from "./control-frames.ts";
-import { Exchange, http2Code } from "./exchange.ts";
+import { Exchange, http2Code, isRequest } from "./exchange.ts";
 import {
   freeSession,
   freeStream,
   hasErrorListener,
   hearStreamErrors,
+  sayGoodbye,
   watchSession,
   watchStream,
 } from "./own-methods.ts";
@@ -160,14 +161,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (session === null || session.destroyed || manner === "reset") return;
     for (const exchange of this.#open.values()) exchange.lastWords(httpStatus);
     const code = this.connection.endsSoon ? http2Code("completed") : http2Code(reason);
-    // Over TLS one write at a time is on its way, and what waits behind the first reset is lost with the session.
-    if (this.#open.size > 0 && this.connection.rawOutput !== null) session.goaway(code);
-    // Closed first, so that http2 lets the client take the last words; and they are said once.
-    session.goaway = session.destroy = () => {};
-    session.close();
-    Reflect.deleteProperty(session, "goaway");
-    freeSession(session);
-    session.destroy(null as never, code);
+    sayGoodbye(session, code, this.#open.size > 0 && this.connection.rawOutput !== null);
   }
 
   /** Idle ends at once, and so does half a handshake; streams in flight are answered, and the client knows the last. */
@@ -399,9 +393,4 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #abused(limit: SafetyLimitName): void {
     this.connection.end("abuse", limit);
   }
-}
-
-/** Whether it is the client that has opened a stream, and it is still open. */
-function isRequest({ id, destroyed }: ServerHttp2Stream): boolean {
-  return !destroyed && id !== undefined && id % 2 === 1;
 }

@@ -47,13 +47,15 @@ export function judgeHead(lineLength: number, rawHeaders: readonly string[], lim
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? "";
     const value = rawHeaders[i + 1] ?? "";
-    size += name.length + value.length;
+    const both = name.length + value.length;
+    size += both;
     if (name.charCodeAt(0) === colon) {
       count--;
       continue;
     }
-    longest = Math.max(longest, name.length + value.length);
+    if (both > longest) longest = both;
     // By their lengths first: comparing texts costs more.
+    if (name.length < 12 || name.length > 17) continue;
     if (name.length === 14 && name.toLowerCase() === "content-length") length = Number(value);
     else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") chunked = true;
     else if (name.length === 12 && name.toLowerCase() === "content-type") bodyIsLimited = !isExempt(value);

@@ -2,8 +2,9 @@
  * HTTP/1.1 on a server of node:http: which phase a connection is in, and what a client is told when it ends. The README
  * beside this file has the flow in steps.
  */
-import { IncomingMessage } from "node:http";
+import { Server as HttpServer, IncomingMessage } from "node:http";
 import type { Server, ServerResponse } from "node:http";
+import { Server as HttpsServer } from "node:https";
 import { Socket } from "node:net";
 import { Server as TlsServer, TLSSocket } from "node:tls";
 import { httpSocketsOf, responseOnSocket, wasUpgraded } from "../../core/node-internals.ts";
@@ -40,7 +41,9 @@ export function http1(server: Server & HttpSettings, limits: SafetyLimits): Prot
   const settings = new ServerSettings(server, limits);
   let meet: ((socket: Socket) => void) | undefined;
   const connectionOn = ({ socket }: IncomingMessage): Connection | undefined => {
-    if (connectionOfPort(socket) === undefined) meet?.(socket);
+    const connection = connectionOfPort(socket);
+    if (connection !== undefined) return connection;
+    meet?.(socket);
     return connectionOfPort(socket);
   };
   const interceptions = [
@@ -115,11 +118,12 @@ function takeRequests(
   connectionOn: ConnectionOn,
   instead?: (server: Server, request: IncomingMessage, response: ServerResponse) => boolean,
 ): Interception {
+  // On a server that speaks HTTP/2 as well, requests of HTTP/2 come by here, too.
+  const isPlain = [HttpServer, HttpsServer].some((kind) => server instanceof kind);
   const requests = interceptEmit(server, event, (args) => {
     const request = args[0] as IncomingMessage;
     const response = args[1] as ServerResponse;
-    // On a server that speaks HTTP/2 as well, those of HTTP/2 come by here, too.
-    const speaker = request instanceof IncomingMessage ? connectionOn(request)?.speaker : undefined;
+    const speaker = isPlain || request instanceof IncomingMessage ? connectionOn(request)?.speaker : undefined;
     if (speaker instanceof Http1Speaker && !speaker.begin(request, response)) return;
     if (instead?.(server, request, response) !== true) passOrEnd(requests, request, args);
   });

@@ -159,13 +159,8 @@ export function http2HeadOf(stream: ServerHttp2Stream): readonly string[] | unde
 }
 
 function compatRequest(stream: ServerHttp2Stream): { rawHeaders?: unknown } | null | undefined {
-  // Asked for each stream: looked up by its text only once.
-  compatKey ??= Object.getOwnPropertySymbols(stream).find(({ description }) => description === "request");
-  if (compatKey === undefined) return undefined;
-  return (stream as unknown as Record<symbol, { rawHeaders?: unknown } | null | undefined>)[compatKey];
+  return bySymbol(stream, "request") as { rawHeaders?: unknown } | null | undefined;
 }
-
-let compatKey: symbol | undefined;
 
 /** What hangs on an object under a symbol that Node keeps to itself. */
 function bySymbol(object: object, description: string): unknown {

@@ -61,7 +61,7 @@ function emitIntercepted(this: EventEmitter, event: string | symbol, ...args: un
   return true;
 }
 
-/** Requests have two values: spreading those costs more than all else on their way. */
+/** Requests have two values, and spreading them shows in what a request costs. */
 function passOn(emit: Emit, emitter: EventEmitter, event: string, args: readonly unknown[]): boolean {
   return args.length === 2 ? emit.call(emitter, event, args[0], args[1]) : emit.call(emitter, event, ...args);
 }

@@ -3,7 +3,7 @@
  * response is sent. Of several that came together (pipelining) the oldest is being answered and the newest received.
  *
  * Deadlines in force, of which the timer has the earliest:
- *  - receiving: the body's (see body.ts), while it is the client that we wait for;
+ *  - receiving: the body's (see request-body.ts), while it is the client that we wait for;
  *  - responding: `responseTimeout` from the turn of the request, its last piece of body included, until the response begins;
  *  - where the program has moved the deadline, of the connection or of the request in turn: that one alone, until the
  *    response has been sent.

@@ -44,8 +44,8 @@ export function watchStream(stream: ServerHttp2Stream): void {
 
 /**
  * A reset by the client is an error of the stream, and one that nobody hears would end the process. Where node:http2 has
- * made a request of it (its compatibility API) it hears of them itself; a listener of ours would cost more than all the
- * rest that is done for a stream.
+ * made a request of it (its compatibility API) it hears of them itself, and a listener of ours would add about half of what
+ * all the rest costs a stream.
  */
 export function hearStreamErrors(stream: ServerHttp2Stream): void {
   if (!hasCompatRequest(stream) && !stream.listeners("error").includes(ignore)) stream.on("error", ignore);

@@ -244,7 +244,6 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   }
 
   #begin(streams: Interception, args: readonly unknown[]): void {
-    // By their places: taking an array apart costs as much as the rest of this.
     const stream = args[0] as ServerHttp2Stream;
     const { connection } = this;
     if (connection.closeReason !== null) return;

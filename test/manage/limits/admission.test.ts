@@ -3,23 +3,18 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { kernelIsMute, seenByClient } from "../../support/kernel.ts";
 import { answers, get, settle, until } from "../../protocols/http1/web.ts";
-import { resolution, startScene, webProtocols } from "./scene.ts";
+import { resolution, seesEnd, startScene, webProtocols } from "./scene.ts";
 import type { Scene } from "./scene.ts";
 import { TcpClient, connectTo } from "../../support/tcp-client.ts";
 
 /** Over http 503, so that the client knows when to come again; over https, where no word was said yet, a reset. */
-async function isRefused({ protocol, port }: Scene, client: TcpClient): Promise<void> {
-  if (protocol === "https") {
+async function isRefused(scene: Scene, client: TcpClient): Promise<void> {
+  if (scene.protocol === "https") {
     assert.equal(await client.ended, "ECONNRESET");
     return;
   }
-  if (kernelIsMute === false) {
-    const { socket } = client;
-    await until(() => socket.localPort !== undefined && seenByClient(socket.localPort, port) !== "open");
-    assert.equal(seenByClient(socket.localPort ?? 0, port), "FIN");
-  }
+  await seesEnd(scene, client, "FIN");
   const [answer] = answers(await client.all());
   assert.equal(answer?.status, 503);
   assert.match(answer?.head ?? "", /^Connection: close\r$/m);

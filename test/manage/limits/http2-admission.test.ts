@@ -4,24 +4,19 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import { FrameClient } from "../../support/frame-client.ts";
 import { preface, request, settings } from "../../support/http2-frames.ts";
-import { kernelIsMute, seenByClient } from "../../support/kernel.ts";
 import { connectTo } from "../../support/tcp-client.ts";
 import { kinds, settle, until } from "../../protocols/http2/web.ts";
 import { startHttp2 } from "./http2-scene.ts";
 import type { Http2Scene } from "./http2-scene.ts";
-import { endsAfter, resolution } from "./scene.ts";
+import { endsAfter, resolution, seesEnd } from "./scene.ts";
 
 /** In the clear GOAWAY, so that the client knows that nothing of its was begun; over TLS, where no word was said yet, a reset. */
-async function isRefused({ kind, port }: Http2Scene, client: FrameClient): Promise<void> {
-  if (kind === "h2") {
+async function isRefused(scene: Http2Scene, client: FrameClient): Promise<void> {
+  if (scene.kind === "h2") {
     assert.equal(await client.ended, "ECONNRESET");
     return;
   }
-  if (kernelIsMute === false) {
-    const { socket } = client;
-    await until(() => socket.localPort !== undefined && seenByClient(socket.localPort, port) !== "open");
-    assert.equal(seenByClient(socket.localPort ?? 0, port), "FIN");
-  }
+  await seesEnd(scene, client, "FIN");
   assert.equal(await client.ended, "FIN");
   assert.deepEqual(client.farewells, ["last 0, NO_ERROR"]);
   client.end();

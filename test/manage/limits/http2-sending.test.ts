@@ -4,46 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SafetyLimitsOptions } from "../../../src/index.ts";
 import type { FrameClient } from "../../support/frame-client.ts";
 import { windowUpdate } from "../../support/http2-frames.ts";
 import { kinds, settle, until } from "../../protocols/http2/web.ts";
+import { deafClients, off } from "./deaf-clients.ts";
 import { startHttp2 } from "./http2-scene.ts";
 import type { Http2Scene } from "./http2-scene.ts";
 import { endsAfter, look, seesEnd } from "./scene.ts";
 
 /** More than is ever sent here. */
 const wide = 2 ** 30;
-
-interface Deaf {
-  readonly name: string;
-  readonly limits: SafetyLimitsOptions;
-  readonly after: number;
-  readonly ending: string;
-}
-
-const off = { minSendRate: 0, maxBufferedBytes: Infinity, responseSendTimeout: Infinity };
-
-const deaf: readonly Deaf[] = [
-  {
-    name: "responseSendTimeout",
-    limits: { ...off, responseSendTimeout: "4s" },
-    after: 4000,
-    ending: "send-timeout by responseSendTimeout while handling",
-  },
-  {
-    name: "minSendRate",
-    limits: { ...off, minSendRate: { bytesPerSecond: 240, grace: "3s" } },
-    after: 3000,
-    ending: "send-rate by minSendRate while handling",
-  },
-  {
-    name: "maxBufferedBytes",
-    limits: { ...off, maxBufferedBytes: "1 MiB" },
-    after: 20_000,
-    ending: "limit by maxBufferedBytes while handling",
-  },
-];
 
 /** Asks with windows wide open, and waits until the kernel takes no more of the answer. */
 async function askAndDoNotRead(scene: Http2Scene): Promise<FrameClient> {
@@ -60,7 +30,7 @@ async function askAndDoNotRead(scene: Http2Scene): Promise<FrameClient> {
 }
 
 for (const kind of kinds) {
-  for (const { name, limits, after, ending } of deaf) {
+  for (const { name, limits, after, ending } of deafClients) {
     test(`${kind}: ${name}: a client that takes nothing is reset, with the response in flight`, async (t) => {
       const scene = await startHttp2(t, kind, limits);
       const client = await askAndDoNotRead(scene);
@@ -69,7 +39,7 @@ for (const kind of kinds) {
       await endsAfter(scene, connection, after - 2 * look, 3 * look);
       await seesEnd(scene, client, "RST");
       await until(() => scene.endings().length === 1);
-      assert.deepEqual([scene.endings(), scene.cuts(), scene.errors], [[ending], [], []]);
+      assert.deepEqual([scene.endings(), scene.cuts(), scene.errors], [[`${ending} while handling`], [], []]);
     });
   }
 

@@ -108,7 +108,10 @@ export async function endsAfter({ clock }: Stage, connection: Connection, after:
 /** How the end of a connection looks from the client's kernel, which the client itself has not looked at yet. */
 export async function seesEnd({ port }: Stage, client: TcpClient, manner: "FIN" | "RST"): Promise<void> {
   if (kernelIsMute !== false) return;
-  const own = client.socket.localPort ?? 0;
+  const { socket } = client;
+  // It may be refused before it knows that it is connected.
+  await until(() => socket.localPort !== undefined || socket.destroyed);
+  const own = socket.localPort ?? 0;
   await until(() => seenByClient(own, port) !== "open");
   assert.equal(seenByClient(own, port), manner);
 }

@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 import type { RequestListener, ServerResponse } from "node:http";
 import { test } from "node:test";
-import type { SafetyLimitsOptions } from "../../../src/index.ts";
 import type { TcpClient } from "../../support/tcp-client.ts";
 import { get, settle, until } from "../../protocols/http1/web.ts";
+import { deafClients, off } from "./deaf-clients.ts";
 import { endsAfter, look, resolution, seesEnd, startScene, webProtocols } from "./scene.ts";
 import type { Scene } from "./scene.ts";
 
@@ -33,38 +33,8 @@ async function isReset(scene: Scene, client: TcpClient, ending: string): Promise
   assert.deepEqual(scene.errors, []);
 }
 
-interface Deaf {
-  readonly name: string;
-  readonly limits: SafetyLimitsOptions;
-  readonly after: number;
-  readonly ending: string;
-}
-
-const off = { minSendRate: 0, maxBufferedBytes: Infinity, responseSendTimeout: Infinity };
-
-const deaf: readonly Deaf[] = [
-  {
-    name: "responseSendTimeout",
-    limits: { ...off, responseSendTimeout: "4s" },
-    after: 4000,
-    ending: "send-timeout by responseSendTimeout while sending",
-  },
-  {
-    name: "minSendRate",
-    limits: { ...off, minSendRate: { bytesPerSecond: 240, grace: "3s" } },
-    after: 3000,
-    ending: "send-rate by minSendRate while sending",
-  },
-  {
-    name: "maxBufferedBytes",
-    limits: { ...off, maxBufferedBytes: "1 MiB" },
-    after: 20_000,
-    ending: "limit by maxBufferedBytes while sending",
-  },
-];
-
 for (const protocol of webProtocols) {
-  for (const { name, limits, after, ending } of deaf) {
+  for (const { name, limits, after, ending } of deafClients) {
     test(`${protocol}: ${name}: a client that takes nothing is reset, with the response in flight`, async (t) => {
       const scene = await startScene(t, protocol, answerBig, limits);
       const client = await scene.dial();
@@ -72,7 +42,7 @@ for (const protocol of webProtocols) {
       const connection = scene.only();
       // Up to two looks have passed already.
       await endsAfter(scene, connection, after - 2 * look, 3 * look);
-      await isReset(scene, client, ending);
+      await isReset(scene, client, `${ending} while sending`);
     });
   }
 

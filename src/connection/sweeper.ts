@@ -30,8 +30,8 @@ export class Sweeper {
   readonly #longest: number;
   /** Milliseconds until the next look. */
   #interval = 0;
-  /** Only of connections that have something unsent, or keep us waiting. */
-  readonly #budgets: Map<Connection, Budget> = new Map();
+  /** How many connections had something unsent, or kept us waiting, at the last look: these have budgets. */
+  #owing = 0;
   /** Whether the speakers of the connections want to look, too. */
   readonly #speakersLook: boolean;
   #timer: Timer | null = null;
@@ -55,12 +55,12 @@ export class Sweeper {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
-    this.#budgets.clear();
+    this.#owing = 0;
   }
 
   /** @param soonest milliseconds until the next limit would be broken, as far as that is known */
   #next(soonest: number): void {
-    const shortest = this.#budgets.size > 0 ? shortestWhileOwing : shortestInterval;
+    const shortest = this.#owing > 0 ? shortestWhileOwing : shortestInterval;
     const usual = Math.max(shortest, this.#connections.size / mostLooksPerMs);
     this.#interval = Math.min(this.#longest, usual, Math.max(this.#timers.resolution, soonest));
     this.#timer = this.#timers.start(this.#interval, this.#sweep);
@@ -72,6 +72,7 @@ export class Sweeper {
     const elapsed = Math.min(now - this.#lookedAt, this.#interval + usualLateness);
     this.#lookedAt = now;
     this.#timer = null;
+    this.#owing = 0;
     let soonest = Infinity;
     for (const connection of this.#connections) soonest = Math.min(soonest, this.#look(connection, now, elapsed));
     if (this.#connections.size > 0) this.#next(soonest);
@@ -79,20 +80,18 @@ export class Sweeper {
 
   /** @returns milliseconds until this connection would break a limit by going on as it does, as far as that is known */
   #look(connection: Connection, now: number, elapsed: number): number {
-    if (connection.closeReason !== null) {
-      this.#budgets.delete(connection);
-      return Infinity;
-    }
+    if (connection.closeReason !== null) return Infinity;
     if (now - connection.since >= this.#limits.maxConnectionAge * jitter(connection.id)) connection.endSoon("max-age");
     if (this.#speakersLook) connection.speaker?.look?.();
     const owes = connection.unsentBytes > 0 || connection.waitsForClient;
-    const budget = this.#budgets.get(connection);
+    const { budget } = connection;
     if (!owes) {
-      if (budget !== undefined) this.#budgets.delete(connection);
+      if (budget !== null) connection.budget = null;
       return Infinity;
     }
-    if (budget === undefined) {
-      this.#budgets.set(connection, new Budget(connection, this.#limits));
+    this.#owing++;
+    if (budget === null) {
+      connection.budget = new Budget(connection, this.#limits);
       return Infinity;
     }
     const reason = budget.look(connection, elapsed);

@@ -1,6 +1,7 @@
 /**
  * What passes over the ports of a connection: what has come, what was sent, and what waits on the way.
  */
+import type { Budget } from "./budget.ts";
 import type { CloseReason } from "./close-reason.ts";
 import { PortPair } from "./port-pair.ts";
 import { Reader } from "./reader.ts";
@@ -10,6 +11,8 @@ export abstract class Traffic extends PortPair {
   #reader: Reader | null = null;
   /** What its protocol knows of it; null where nobody speaks for us. @internal */
   speaker: Speaker | null = null;
+  /** The sweeper's, while it has something unsent or keeps us waiting. @internal */
+  budget: Budget | null = null;
 
   abstract get closeReason(): CloseReason | null;
   /** The reader took bytes from the port. @internal */

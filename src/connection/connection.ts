@@ -47,7 +47,7 @@ export class Connection extends Traffic {
   readonly manager: ConnectionManager;
   /** Its deadline is when the connection ends. Racket entry: `connection-timer`. */
   readonly timer: Timer<Connection>;
-  /** When it was made, in milliseconds of the manager's clock. */
+  /** When it was made, in milliseconds of the manager's clock, to the turn of the event loop. */
   readonly since: number;
   /** Its own custodian, or the one that its own will be made below when somebody asks for it. */
   #custodian: Custodian;
@@ -90,8 +90,8 @@ export class Connection extends Traffic {
       hearErrors(output);
     }
     this.timer = manager.timers.start<Connection>(timeout, expire, this);
-    const { deadline } = this.timer;
-    this.since = deadline === Infinity ? manager.timers.clock.now() : deadline - timeout;
+    const { at } = this.timer;
+    this.since = at === Infinity ? manager.timers.clock.now() : at - timeout;
     markPorts(input, output, this);
     tellOpened(this);
   }

@@ -31,7 +31,7 @@ export function startTimerManager(options?: TimerManagerOptions): TimerManager {
 
 /**
  * Starts a timer that runs `action` once, `ms` from now. The caller owns it. When many of ten seconds or more are
- * started at once, now may be any time until the program returns to the loop, never earlier than this call. Racket entry:
+ * started at once, now may be any time until this turn of the event loop is over, never earlier than this call. Racket entry:
  * `start-timer`.
  */
 export function startTimer(manager: TimerManager, ms: Duration, action: () => unknown): Timer {

@@ -1,9 +1,10 @@
 /**
  * One clock reading for many resets, and for many starts of long timers: a reading costs more than all the rest of a reset.
  *
- * A program that resets one timer a callback gets a reading each. When 32 resets or starts come within two microseconds of
- * each other, a burst begins: further ones share a reading until 64 have, or until the program returns to the loop. What is
- * given out meanwhile lies `ahead` of the reading, so that no deadline is early while less than that has passed.
+ * A program that resets one timer now and then gets a reading each. When 32 resets or starts have come in quick succession,
+ * a burst begins: further ones share a reading until 64 have, or until this turn of the loop is over. While turns go on
+ * in which it is worth while, the first of each begins a burst. What is given out in a burst lies `ahead` of the reading,
+ * so that no deadline is early while less than that has passed.
  *
  * Whether it has is looked at when the next reading is made. If the program took longer, the deadlines that were written
  * since are moved by all the time that has passed since the reading. So they count from some moment between their reset
@@ -14,11 +15,14 @@ import type { Clock } from "../core/clock.ts";
 
 /** Milliseconds. Half of it is for rounding. */
 const ahead = 0.1;
-const quick = 0.002;
+const quick = 0.05;
 const quickOnesBefore = 32;
 const mostAReading = 64;
+/** With fewer in a turn, hearing of its end costs more than their readings. */
+const worthWhile = 12;
 
-interface Deadline {
+/** What has a deadline, in milliseconds of the clock. */
+export interface Deadline {
   at: number;
 }
 
@@ -29,6 +33,8 @@ export class SharedClock {
   #reading = 0;
   #quickOnes = 0;
   #sharing = false;
+  /** How many have shared in this turn. */
+  #shared = 0;
   /** What was written with this reading, and what was written. */
   #count = 0;
   readonly #deadlines: (Deadline | null)[] = Array.from({ length: mostAReading }, () => null);
@@ -37,6 +43,7 @@ export class SharedClock {
   readonly #end: () => void = () => {
     this.settle();
     this.#sharing = false;
+    if (this.#shared < worthWhile) this.#quickOnes = 0;
   };
 
   constructor(clock: Pick<Clock, "now">) {
@@ -47,8 +54,8 @@ export class SharedClock {
   now(): number {
     if (this.#sharing) return this.#reading + ahead;
     const now = this.#clock.now();
-    if (now - this.#reading > quick) this.#quickOnes = 0;
-    else if (++this.#quickOnes >= quickOnesBefore) this.#begin();
+    if (this.#quickOnes < quickOnesBefore) this.#quickOnes = now - this.#reading > quick ? 0 : this.#quickOnes + 1;
+    if (this.#quickOnes >= quickOnesBefore) this.#begin();
     this.#reading = now;
     return now;
   }
@@ -56,6 +63,7 @@ export class SharedClock {
   /** `at`, which was made of `now()` just now, is the deadline's new value. */
   wrote(deadline: Deadline, at: number): void {
     if (!this.#sharing) return;
+    this.#shared++;
     this.#deadlines[this.#count] = deadline;
     this.#written[this.#count] = at;
     if (++this.#count === mostAReading) this.settle();
@@ -68,8 +76,8 @@ export class SharedClock {
 
   #begin(): void {
     this.#sharing = true;
-    this.#quickOnes = 0;
-    process.nextTick(this.#end);
+    this.#shared = 0;
+    setImmediate(this.#end);
   }
 
   #readAgain(): void {

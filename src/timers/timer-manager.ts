@@ -9,6 +9,7 @@ import { isThenable, report, warn } from "../core/report.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
 import { sharedClock } from "./shared-clock.ts";
+import type { Deadline } from "./shared-clock.ts";
 import { Timer } from "./timer.ts";
 import type { TimerAction } from "./timer.ts";
 import { TimingWheel, ended } from "./timing-wheel.ts";
@@ -106,6 +107,21 @@ export class TimerManager {
     if (isShared) sharedClock.wrote(timer, timer.at);
     if (this.#wheel.timeFor(timer) < this.#wakeAt) this.#arm(now, now);
     return timer;
+  }
+
+  /** Sets a deadline that no timer has to now + `ms`. It is final after `settle`. @internal */
+  setDeadline(deadline: Deadline, ms: number): void {
+    if (this.clock !== systemClock) {
+      deadline.at = this.clock.now() + ms;
+      return;
+    }
+    deadline.at = sharedClock.now() + ms;
+    sharedClock.wrote(deadline, deadline.at);
+  }
+
+  /** See `SharedClock.settle`. @internal */
+  settle(): void {
+    sharedClock.settle();
   }
 
   /** Moves a timer's deadline to a later time, where that is one field write. The hot path. @internal */

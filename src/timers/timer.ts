@@ -65,7 +65,7 @@ export class Timer<Subject = undefined> {
 
   /**
    * The deadline becomes now + `ms`. Racket entry: `reset-timer!`. When many are reset at once, now may be any time until
-   * the program returns to the loop, never earlier than this call.
+   * this turn of the event loop is over, never earlier than this call.
    * @returns whether the timer was still waiting.
    */
   reset(ms: Duration): boolean {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { performance } from "node:perf_hooks";
 import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import * as fc from "fast-check";
 import { ManualClock } from "../../src/core/manual-clock.ts";
 import { startTimerManager } from "../../src/timers/index.ts";
 import { SharedClock } from "../../src/timers/shared-clock.ts";
 
-/** A clock in a burst, which ends when the test gives way. */
+/** A clock in a burst, which ends with this turn of the loop. */
 function burst() {
   const clock = new ManualClock();
   let readings = 0;
@@ -37,7 +38,7 @@ test("resets that do not come in quick succession get a reading each", () => {
   const { clock, reset, readings } = burst();
   const fresh = new SharedClock({ now: () => clock.now() });
   for (let i = 0; i < 100; i++) {
-    clock.advance(0.01);
+    clock.advance(0.1);
     assert.equal(fresh.now(), clock.now());
   }
   reset(0);
@@ -60,14 +61,35 @@ test("a program that resets ten timers a callback gets a reading for each, howev
   assert.equal(readings, 1000);
 });
 
-test("a burst ends when the program gives way, and then each reset gets a reading again", async () => {
+test("a burst ends with the turn of the loop, and then each reset gets a reading again", async () => {
   const { clock, shared, reset } = burst();
   const deadline = reset(50);
   clock.stall(3);
-  await Promise.resolve();
-  await new Promise(process.nextTick);
+  await turn();
   assert.ok(deadline.at >= 1053, "what was reset before a pause counts from after it");
-  assert.equal(shared.now(), clock.now());
+  for (let i = 0; i < 10; i++) {
+    assert.equal(shared.now(), clock.now());
+    clock.stall(0.01);
+  }
+});
+
+test("while many are reset in every turn of the loop, each turn has one reading; after a turn with few, each reset has one", async () => {
+  const { clock, reset, readings } = burst();
+  for (let i = 0; i < 30; i++) reset(50);
+  for (let turns = 0; turns < 10; turns++) {
+    await turn();
+    clock.advance(5);
+    const before = readings();
+    for (let i = 0; i < 30; i++) reset(50);
+    assert.equal(readings(), before + 1);
+  }
+  await turn();
+  clock.advance(5);
+  reset(50);
+  await turn();
+  const before = readings();
+  for (let i = 0; i < 10; i++) reset(50);
+  assert.equal(readings(), before + 10);
 });
 
 test("a program that blocks between two resets of one burst makes neither early, and both are as late as it was", () => {

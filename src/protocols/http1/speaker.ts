@@ -42,8 +42,8 @@ export class Http1Speaker implements Speaker, RequestHost {
   #requests = 0;
   /** Bytes received when the wait for the present request began. */
   #receivedAtIdle: number;
-  /** When the oldest request's turn to be answered came. */
-  #turnAt = 0;
+  /** When the oldest request's turn to be answered came, where it has a body: else the connection's deadline tells. */
+  #turnAt = NaN;
   /** Of the response that is being sent. */
   #silence: Silence | null = null;
   /** The response that was told to say `Connection: close`. */
@@ -323,8 +323,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     connection.enter("handling", plan.response);
     const { timers, safetyLimits } = connection.manager;
     const { requestReadTimeout, responseTimeout } = safetyLimits;
-    // The clock was read a moment ago.
-    this.#turnAt = responseTimeout === Infinity ? timers.clock.now() : connection.timer.deadline - responseTimeout;
+    this.#turnAt = hasBody ? timers.clock.now() : NaN;
     if (hasBody && requestReadTimeout < responseTimeout) connection.timer.reset(requestReadTimeout);
     const request = markedRequest(response.req);
     if (request !== undefined) this.retime(request);
@@ -336,6 +335,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     const body = this.#behind === null ? this.#body : null;
     if (body?.isAwaited === true) return body.deadline(safetyLimits);
     if (response.headersSent) return Infinity;
+    if (Number.isNaN(this.#turnAt)) return this.connection.timer.deadline;
     return Math.max(this.#turnAt, body?.progressAt ?? 0) + safetyLimits.responseTimeout;
   }
 

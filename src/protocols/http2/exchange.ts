@@ -42,7 +42,8 @@ const codes: Readonly<Record<string, number | undefined>> = { ...constants } as 
 export class Exchange implements RequestHost {
   readonly connection: Connection;
   readonly stream: ServerHttp2Stream;
-  readonly #begunAt: number;
+  /** When its response must have begun, body aside: for `setDeadline` to move. @internal */
+  at = Infinity;
   /** Told when the deadline comes closer. */
   readonly #hasten: (deadline: number) => void;
   /** Its body, where it has one. */
@@ -56,11 +57,12 @@ export class Exchange implements RequestHost {
   /** Whether it was closed from this side. */
   closedHere = false;
 
-  constructor(connection: Connection, stream: ServerHttp2Stream, begunAt: number, hasten: (deadline: number) => void) {
+  constructor(connection: Connection, stream: ServerHttp2Stream, hasten: (deadline: number) => void) {
     this.connection = connection;
     this.stream = stream;
-    this.#begunAt = begunAt;
     this.#hasten = hasten;
+    const { timers, safetyLimits } = connection.manager;
+    timers.setDeadline(this, safetyLimits.responseTimeout);
   }
 
   /** A body of at most so many bytes follows. */
@@ -72,12 +74,13 @@ export class Exchange implements RequestHost {
   get deadline(): number {
     if (this.#cutFor !== null) return Infinity;
     const { body, stream } = this;
-    const { safetyLimits } = this.connection.manager;
+    const { safetyLimits, timers } = this.connection.manager;
     const moved = this.#request?.movedDeadline;
     if (moved != null) return moved;
     if (body !== null && this.#bodyIsOwed) return body.deadline(safetyLimits);
     if (stream.headersSent) return Infinity;
-    return Math.max(this.#begunAt, body?.progressAt ?? 0) + safetyLimits.responseTimeout;
+    timers.settle();
+    return body === null ? this.at : Math.max(this.at, body.progressAt + safetyLimits.responseTimeout);
   }
 
   /** Its deadline has passed. */

@@ -60,7 +60,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #clientLeft = false;
   readonly #hasten = (deadline: number): void => {
     const { timer, manager } = this.connection;
-    if (deadline < timer.deadline) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
+    // Of two that may still move, the one that is later now stays so; and it is no fault to be asked too early.
+    if (deadline < timer.at) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
   };
 
   constructor(connection: Connection, shakesHands: boolean = true) {
@@ -196,7 +197,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (exchange !== undefined) return exchange.request;
     if (!("rstCode" in value)) return undefined;
     // A handler that asks after the client has gone: what it opens for the request is closed at once.
-    const { request } = new Exchange(this.connection, value as ServerHttp2Stream, 0, () => {});
+    const { request } = new Exchange(this.connection, value as ServerHttp2Stream, () => {});
     request.end("client-reset");
     return request;
   }
@@ -268,8 +269,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #admit(stream: ServerHttp2Stream, headers: Head, rawHeaders: readonly string[]): Exchange | null {
     const { connection } = this;
     const { timers, safetyLimits } = connection.manager;
-    const now = timers.clock.now();
-    const exchange = this.#take(stream, now);
+    const exchange = this.#take(stream);
     const lineLength = (headers[":method"]?.length ?? 0) + (headers[":path"]?.length ?? 0);
     const { broken, bodyIsLimited, size } = judgeHead(lineLength, rawHeaders, safetyLimits);
     this.#control.allow(size + (rawHeaders.length / 2) * allowances.pair + allowances.stream);
@@ -285,15 +285,16 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       exchange.cut("limit", broken);
       return null;
     }
-    this.#hasten(
-      now + Math.min(safetyLimits.responseTimeout, stream.endAfterHeaders ? Infinity : safetyLimits.requestReadTimeout),
-    );
+    const { requestReadTimeout, responseTimeout } = safetyLimits;
+    if (!stream.endAfterHeaders) this.#hasten(timers.clock.now() + Math.min(requestReadTimeout, responseTimeout));
+    // While it is the only one, the connection has the same deadline.
+    else if (this.#open.size > 1 || this.#shakesHands) this.#hasten(exchange.at);
     return exchange;
   }
 
-  #take(stream: ServerHttp2Stream, now: number): Exchange {
+  #take(stream: ServerHttp2Stream): Exchange {
     const { connection } = this;
-    const exchange = new Exchange(connection, stream, now, this.#hasten);
+    const exchange = new Exchange(connection, stream, this.#hasten);
     this.#open.set(stream, exchange);
     markLayer(stream, connection);
     watchStream(stream);
@@ -304,8 +305,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
 
   /** A request whose handler may have run before we came. Its times begin now. */
   #resume(stream: ServerHttp2Stream): void {
-    const { timers, safetyLimits } = this.connection.manager;
-    const exchange = this.#take(stream, timers.clock.now());
+    const { safetyLimits } = this.connection.manager;
+    const exchange = this.#take(stream);
     hearStreamErrors(stream);
     if (!stream.endAfterHeaders && !stream.readableEnded) {
       const head = http2HeadOf(stream);

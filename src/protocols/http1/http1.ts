@@ -191,9 +191,10 @@ function takeClientErrors(server: Server): Interception {
 
 /** What came is no HTTP, or the socket failed. */
 function endUnparsed(connection: Connection, error: NodeJS.ErrnoException): void {
+  const { speaker } = connection;
   // The client has ended in the middle of a request.
   if (error.code === "HPE_INVALID_EOF_STATE") {
-    connection.end("client-ended");
+    if (!(speaker instanceof Http1Speaker && speaker.answersFirst("client-ended"))) connection.end("client-ended");
     return;
   }
   // The program's own requestTimeout.
@@ -201,11 +202,13 @@ function endUnparsed(connection: Connection, error: NodeJS.ErrnoException): void
     connection.end("read-timeout");
     return;
   }
-  const { speaker } = connection;
   if (speaker instanceof Http1Speaker) {
     // The parser may refuse a request before we had a look at it.
     speaker.look();
-    if (isProtocolError(error)) speaker.parserStatus = parserStatus(error.code);
+    if (isProtocolError(error)) {
+      speaker.parserStatus = parserStatus(error.code);
+      if (speaker.answersFirst("protocol-error")) return;
+    }
   }
   connection.portFailed(error);
 }

@@ -1,6 +1,6 @@
 /**
  * The speaker of one HTTP/1.1 connection. A request is in two states at once: its body may still be received while its
- * response is sent. Of several that came together (pipelining) the oldest is being answered and the newest received.
+ * response is sent.
  *
  * Deadlines in force, of which the timer has the earliest:
  *  - receiving: the body's (see request-body.ts), while it is the client that we wait for;
@@ -25,20 +25,15 @@ import { judgeHead, limitStatus } from "../heads.ts";
 import { IncomingBody } from "../request-body.ts";
 import type { ServerSettings } from "./node-settings.ts";
 import { Silence } from "./silence.ts";
+import { Turns } from "./turns.ts";
 import { takeFromParser } from "./unheard.ts";
 
 /** Two spaces and the version, as in "GET / HTTP/1.1". */
 const restOfLine = 10;
 
-export class Http1Speaker implements Speaker, RequestHost {
+export class Http1Speaker extends Turns implements Speaker, RequestHost {
   readonly connection: Connection;
   readonly #settings: ServerSettings;
-  /** The oldest that was read and not yet answered: it is its turn. */
-  #response: ServerResponse | null = null;
-  /** Those behind it, oldest first. */
-  #behind: ServerResponse[] | null = null;
-  /** The body of the newest request, while it is being received. */
-  #body: IncomingBody | null = null;
   #requests = 0;
   /** Bytes received when the wait for the present request began. */
   #receivedAtIdle: number;
@@ -52,23 +47,22 @@ export class Http1Speaker implements Speaker, RequestHost {
   #idleTimerTaken = false;
   /** Whether it may have requests in flight that are older than our being here. */
   #adopted = false;
+  /** Whether the newest request, or what follows it, is at fault while earlier ones are being answered. */
+  #faulty = false;
   /** The status of what the parser refused. */
   parserStatus: number | null = null;
 
   constructor(connection: Connection, settings: ServerSettings) {
+    super();
     this.connection = connection;
     this.#settings = settings;
     this.#receivedAtIdle = connection.bytesReceived;
   }
 
-  get waitsForClient(): boolean {
-    return this.#body?.isAwaited === true;
-  }
-
   /** A request's head was read: its handler is about to run. @returns false where it is refused instead */
   begin(request: IncomingMessage, response: ServerResponse): boolean {
     // A program that passes an expectation on as a request brings the same response again.
-    if (response === this.#response || this.#behind?.includes(response) === true) return true;
+    if (this.has(response)) return true;
     const { connection } = this;
     if (this.leave()) {
       // What of its body came along makes node:http stop reading until somebody takes it.
@@ -85,9 +79,9 @@ export class Http1Speaker implements Speaker, RequestHost {
       connection.input.pause();
       return false;
     }
-    if (this.#response !== null) (this.#behind ??= []).push(response);
+    if (this.response !== null) (this.behind ??= []).push(response);
     else this.#takeTurn(response, hasBody);
-    if (this.#settings.watchesResponses || this.#behind !== null) this.#watchEnds();
+    if (this.#settings.watchesResponses || this.behind !== null) this.#watchEnds();
     if (this.#requests >= safetyLimits.maxRequestsPerConnection)
       connection.endSoon("limit", "maxRequestsPerConnection");
     if (broken !== null && connection.mayCut("limit", broken)) {
@@ -132,13 +126,15 @@ export class Http1Speaker implements Speaker, RequestHost {
       const { bodyIsLimited } = judgeHead(0, req.rawHeaders, safetyLimits);
       this.#receive(req, bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity);
     }
-    this.#takeTurn(response, this.#body !== null);
+    this.#takeTurn(response, this.body !== null);
     this.#watchEnds();
   }
 
   #receive(request: IncomingMessage, most: number): void {
     const { connection } = this;
-    this.#body = new IncomingBody(request, connection, most, () => connection.end("limit", "maxRequestBodyLength"));
+    this.body = new IncomingBody(request, connection, most, () => {
+      if (!this.answersFirst("limit", "maxRequestBodyLength")) connection.end("limit", "maxRequestBodyLength");
+    });
   }
 
   /** What no event tells: the first byte of a request, the begin of a response, and the silence of a handler. */
@@ -154,8 +150,8 @@ export class Http1Speaker implements Speaker, RequestHost {
     }
     if (connection.shouldClose) this.#announceClose();
     const now = connection.manager.timers.clock.now();
-    this.#body?.observe(now);
-    if (phase === "handling" && this.#response?.headersSent === true) {
+    this.body?.observe(now);
+    if (phase === "handling" && this.response?.headersSent === true) {
       connection.enter("sending");
       this.#silence = null;
     }
@@ -166,7 +162,7 @@ export class Http1Speaker implements Speaker, RequestHost {
     const { connection } = this;
     const before = connection.phase;
     this.look();
-    const response = this.#response;
+    const response = this.response;
     if (response === null) {
       // A request that began just now has its own time.
       const begun = connection.phase !== before && this.#requests > 0;
@@ -183,15 +179,28 @@ export class Http1Speaker implements Speaker, RequestHost {
   lastWords(reason: CloseReason): void {
     const { connection } = this;
     const { closeLimit, output } = connection;
+    const { whole } = this;
     const byLimit = closeLimit === null ? undefined : limitStatus[closeLimit];
-    const status = this.parserStatus ?? byLimit ?? closeReasons[reason].httpStatus;
+    const refused = whole === 0 ? this.parserStatus : null;
+    const status = refused ?? byLimit ?? closeReasons[reason].httpStatus;
     // The fault of a later request, or of what follows the newest, is no answer to one that came whole.
-    const open = (this.#response === null ? 0 : 1) + (this.#behind?.length ?? 0);
-    const whole = open - (this.#body === null || this.#body.complete ? 0 : 1);
-    const isLater = whole > 0 && (this.parserStatus !== null || byLimit !== undefined);
-    const answer = isLater ? null : errorAnswer(status, this.#response, connection.lastPhase);
+    const isLater = whole > 0 && (reason === "protocol-error" || byLimit !== undefined);
+    const answer = isLater ? null : errorAnswer(status, this.response, connection.lastPhase);
     if (this.quietFor < 0) this.leave();
     if (answer !== null && !output.writableEnded) output.write(answer);
+  }
+
+  /** The newest request is at fault, or what follows it. @returns whether any came whole before it: these are answered first */
+  answersFirst(reason: CloseReason, limit: SafetyLimitName | null = null): boolean {
+    if (this.whole === 0) return false;
+    const { connection } = this;
+    if (limit !== null && !connection.mayCut(reason, limit)) return true;
+    if (!this.#faulty) this.newestIsFaulty = this.body?.complete === false;
+    this.#faulty = true;
+    connection.endSoon(reason, limit);
+    this.#announceClose();
+    connection.input.pause();
+    return true;
   }
 
   /**
@@ -204,8 +213,8 @@ export class Http1Speaker implements Speaker, RequestHost {
     const isPlain = connection.raw === null && input instanceof Socket && !("encrypted" in input);
     if (!isPlain || input.readableFlowing !== true || input.readableEnded || input.writableEnded) return -1;
     if (closeReason === null || closeReasons[closeReason].manner !== "linger" || this.parserStatus !== null) return -1;
-    const response = this.#response;
-    if (this.#behind !== null || this.#body?.complete === false || response?.writableFinished === false) return -1;
+    const response = this.response;
+    if (this.behind !== null || this.body?.complete === false || response?.writableFinished === false) return -1;
     if (connection.lastPhase !== "idle") return response === null ? -1 : 0;
     if (connection.bytesReceived !== (this.#requests === 0 ? 0 : this.#receivedAtIdle)) return -1;
     // Without a request there was no answer.
@@ -234,17 +243,17 @@ export class Http1Speaker implements Speaker, RequestHost {
     const socket = this.connection.input as Socket;
     delete (socket as Partial<Socket>).setTimeout;
     delete (socket as Partial<Socket>).destroySoon;
-    this.#body?.letGo();
-    for (const response of this.#open()) {
+    this.body?.letGo();
+    for (const response of this.open) {
       response.off("close", responseClosed);
       announceKeepAlive(response, this.#settings.keepAliveTimeout);
     }
     // node:http believes that its own timer has been running.
-    if (this.#idleTimerTaken && this.#response === null) socket.setTimeout(this.#settings.idleTimer());
+    if (this.#idleTimerTaken && this.response === null) socket.setTimeout(this.#settings.idleTimer());
   }
 
   requestOf(value: object): ManagedRequest | undefined {
-    const response = this.#open().find(({ req }) => req === value);
+    const response = this.open.find(({ req }) => req === value);
     if (response === undefined) return undefined;
     const request = new ManagedRequest(this);
     markRequest(value, request);
@@ -253,13 +262,13 @@ export class Http1Speaker implements Speaker, RequestHost {
   }
 
   plannedDeadline(request: ManagedRequest): number {
-    const response = this.#open().find(({ req }) => markedRequest(req) === request);
+    const response = this.open.find(({ req }) => markedRequest(req) === request);
     return response === undefined ? Infinity : this.#deadline(response);
   }
 
   retime(request: ManagedRequest): void {
     const { movedDeadline } = request;
-    const isInTurn = this.#response !== null && markedRequest(this.#response.req) === request;
+    const isInTurn = this.response !== null && markedRequest(this.response.req) === request;
     if (isInTurn && movedDeadline !== null) this.connection.moveDeadline(movedDeadline);
   }
 
@@ -286,15 +295,12 @@ export class Http1Speaker implements Speaker, RequestHost {
 
   /** The response in turn has been sent. */
   #answered(): void {
-    const next = this.#behind?.shift() ?? null;
-    if (this.#behind?.length === 0) this.#behind = null;
-    this.#response = next;
-    if (this.#body?.complete === true) this.#body = null;
     const { connection } = this;
+    const next = this.nextTurn();
     if (connection.closeReason !== null || connection.phase === "upgraded") return;
-    if (next !== null) {
+    if (next !== null && !(this.#faulty && this.whole === 0)) {
       // The next of several that came together. Its time begins when its turn has come.
-      this.#takeTurn(next, this.#body !== null);
+      this.#takeTurn(next, this.body !== null);
       return;
     }
     if (this.#adopted) {
@@ -306,20 +312,15 @@ export class Http1Speaker implements Speaker, RequestHost {
         return;
       }
     }
-    this.#body = null;
+    this.body = null;
     this.#receivedAtIdle = connection.bytesReceived;
     if (connection.shouldClose) connection.finish();
     else connection.enter("idle", plan.idle);
   }
 
-  /** Oldest first. */
-  #open(): readonly ServerResponse[] {
-    return this.#response === null ? [] : [this.#response, ...(this.#behind ?? [])];
-  }
-
   #takeTurn(response: ServerResponse, hasBody: boolean): void {
     const { connection } = this;
-    this.#response = response;
+    this.response = response;
     connection.enter("handling", plan.response);
     const { timers, safetyLimits } = connection.manager;
     const { requestReadTimeout, responseTimeout } = safetyLimits;
@@ -332,7 +333,7 @@ export class Http1Speaker implements Speaker, RequestHost {
   /** The earliest of the deadlines in force for the request in turn. */
   #deadline(response: ServerResponse): number {
     const { safetyLimits } = this.connection.manager;
-    const body = this.#behind === null ? this.#body : null;
+    const body = this.behind === null ? this.body : null;
     if (body?.isAwaited === true) return body.deadline(safetyLimits);
     if (response.headersSent) return Infinity;
     if (Number.isNaN(this.#turnAt)) return this.connection.timer.deadline;
@@ -349,7 +350,7 @@ export class Http1Speaker implements Speaker, RequestHost {
   /** A handler that has begun and then falls silent, though the client takes everything. */
   #lookForSilence(now: number): void {
     const { connection } = this;
-    const response = this.#response;
+    const response = this.response;
     if (response === null || connection.unsentBytes > 0 || response.writableEnded) {
       this.#silence = null;
       return;
@@ -360,14 +361,14 @@ export class Http1Speaker implements Speaker, RequestHost {
 
   /** By its event, where node:http gives no other news of the end of a response. */
   #watchEnds(): void {
-    for (const response of this.#open()) {
+    for (const response of this.open) {
       if (!response.listeners("close").includes(responseClosed)) response.once("close", responseClosed);
     }
   }
 
   /** A response has closed. */
   responseClosed(): void {
-    if (this.#response?.closed === true) this.#answered();
+    if (this.response?.closed === true) this.#answered();
   }
 
   /**
@@ -383,7 +384,7 @@ export class Http1Speaker implements Speaker, RequestHost {
 
   /** On the newest response only: on an earlier one node:http would drop the requests behind it. */
   #announceClose(): void {
-    const newest = this.#behind?.at(-1) ?? this.#response;
+    const { newest } = this;
     if (newest === null || newest === this.#told) return;
     if (this.#told !== null && !this.#told.headersSent) this.#told.shouldKeepAlive = true;
     this.#told = !newest.headersSent && newest.shouldKeepAlive ? newest : null;

@@ -234,11 +234,11 @@ for (const protocol of webProtocols) {
     });
   }
 
-  for (const [what, fault] of [
-    ["what is no HTTP", "\x01\x02 nonsense\r\n\r\n"],
-    ["a chunked body that is too long", chunkedBody(60, 41)],
+  for (const [what, fault, expected, ending] of [
+    ["what is no HTTP", "\x01\x02 nonsense\r\n\r\n", ["200 good"], /^protocol-error/],
+    ["a chunked body that is too long", chunkedBody(60, 41), ["200 good", "413 "], /^limit by maxRequestBodyLength/],
   ] as const) {
-    test(`${protocol}: ${what} behind a good request is no answer to that one`, async (t) => {
+    test(`${protocol}: a good request that ${what} came behind is answered first`, async (t) => {
       const waiting: ServerResponse[] = [];
       const scene = await startScene(
         t,
@@ -253,11 +253,15 @@ for (const protocol of webProtocols) {
       client.write(get("/good") + fault);
       await until(() => waiting.length >= 1);
       await scene.pass(100);
-      for (const response of waiting) response.end("good");
-      const got = await client.all();
-      if (got !== "") assert.deepEqual([answers(got)[0]?.status, answers(got)[0]?.body], [200, "good"]);
+      waiting[0]?.end("good");
+      const got = answers(await client.all());
+      assert.deepEqual(
+        got.map(({ status, body }) => `${status} ${body}`),
+        expected,
+      );
       client.end();
       await until(() => scene.endings().length === 1);
+      assert.match(scene.endings()[0] ?? "", ending);
     });
   }
 }

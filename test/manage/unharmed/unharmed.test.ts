@@ -185,11 +185,21 @@ async function listenOnDescriptor(t: TestContext, which: string): Promise<number
 
 void describe("the documented repairs", () => {
   test("a client that says FIN after its request gets its answer", async (t) => {
-    const pair = await startPair({});
+    const pair = await startPair({
+      listener: (request, response) => void request.socket.once("end", () => response.end("late")),
+    });
     t.after(() => pair.end());
-    const dialogue = [ask.replace("/ ", "/late "), fin] as const;
+    const dialogue = [ask, fin] as const;
     assert.equal(await hold(at(pair.bare), dialogue), "<FIN>");
     assert.match(await hold(at(pair.managed), dialogue), /late<FIN>$/);
+  });
+
+  test("a request is answered whatever comes behind it, where a bare server answers 400 in its place", async (t) => {
+    const pair = await startPair({});
+    t.after(() => pair.end());
+    const dialogue = [`${ask.replace("/ ", "/late ").replace("close", "keep-alive")}\0\0\0\0`];
+    assert.match(await hold(at(pair.bare), dialogue), /^HTTP\/1.1 400/);
+    assert.match(await hold(at(pair.managed), dialogue), /^HTTP\/1.1 200 [^]*late<FIN>$/);
   });
 });
 

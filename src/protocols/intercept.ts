@@ -56,14 +56,21 @@ export function isIntercepted(emitter: EventEmitter, event: string): boolean {
 /** One function for all servers and events. */
 function emitIntercepted(this: EventEmitter, event: string | symbol, ...args: unknown[]): boolean {
   const handler = (this as Intercepted)[handlersKey]?.get(event);
-  if (handler === undefined) return earlierEmit(this).call(this, event, ...args);
+  if (handler === undefined) return passOn(earlierEmit(this), this, event, args);
   handler(args);
   return true;
 }
 
-/** Requests have two values, and spreading them shows in what a request costs. */
-function passOn(emit: Emit, emitter: EventEmitter, event: string, args: readonly unknown[]): boolean {
-  return args.length === 2 ? emit.call(emitter, event, args[0], args[1]) : emit.call(emitter, event, ...args);
+/** Requests have two values and streams have four; spreading them shows in what they cost. */
+function passOn(emit: Emit, emitter: EventEmitter, event: string | symbol, args: readonly unknown[]): boolean {
+  switch (args.length) {
+    case 2:
+      return emit.call(emitter, event, args[0], args[1]);
+    case 4:
+      return emit.call(emitter, event, args[0], args[1], args[2], args[3]);
+    default:
+      return emit.call(emitter, event, ...args);
+  }
 }
 
 function earlierEmit(emitter: EventEmitter): Emit {

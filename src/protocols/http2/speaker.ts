@@ -15,7 +15,6 @@ import { ManagedRequest } from "../../connection/managed-request.ts";
 import { isDeparture, isProtocolError } from "../../connection/ports.ts";
 import type { Speaker } from "../../connection/speaker.ts";
 import { CountWithin } from "../../limits/count-within.ts";
-import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { judgeHead } from "../heads.ts";
 import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
@@ -48,7 +47,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #shakesHands: boolean;
   /** When the handshake must be over; Infinity once it is. */
   #handshakeBy: number;
-  readonly #open: Map<ServerHttp2Stream, Exchange> = new Map();
+  /** By the number of the stream: making a stream itself a key costs more. */
+  readonly #open: Map<number | undefined, Exchange> = new Map();
   #requests = 0;
   /** What had been sent at the last look. */
   #sentThen = -1;
@@ -118,7 +118,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const sent = this.#sent;
     for (const exchange of this.#open.values()) this.#control.allow(exchange.bodyProgress());
     if (this.#control.judges && !this.#control.look((connection.input as Socket).bytesRead, sent, now)) {
-      this.#abused("maxControlFrames");
+      connection.end("abuse", "maxControlFrames");
       return;
     }
     // One that has just sent something is alive.
@@ -185,7 +185,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       freeSession(session);
       unmarkLayer(session, this.connection);
     }
-    for (const [stream, exchange] of this.#open) {
+    for (const exchange of this.#open.values()) {
+      const { stream } = exchange;
       exchange.letGo();
       freeStream(stream);
       unmarkLayer(stream, this.connection);
@@ -193,7 +194,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   }
 
   requestOf(value: object): ManagedRequest | undefined {
-    const exchange = this.#open.get(value as ServerHttp2Stream);
+    const exchange = this.#exchangeOf(value);
     if (exchange !== undefined) return exchange.request;
     if (!("rstCode" in value)) return undefined;
     // A handler that asks after the client has gone: what it opens for the request is closed at once.
@@ -203,9 +204,9 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   }
 
   streamEnds(stream: ServerHttp2Stream, error: Error | null): void {
-    const exchange = this.#open.get(stream);
+    const exchange = this.#exchangeOf(stream);
     if (exchange === undefined) return;
-    this.#open.delete(stream);
+    this.#open.delete(stream.id);
     const { connection } = this;
     const reset = error === null && stream.closed && !exchange.closedHere && (stream.rstCode !== 0 || stream.aborted);
     const byClient = reset && connection.closeReason === null && this.#session?.destroyed === false;
@@ -240,8 +241,13 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   }
 
   streamClosedHere(stream: ServerHttp2Stream): void {
-    const exchange = this.#open.get(stream);
+    const exchange = this.#exchangeOf(stream);
     if (exchange !== undefined) exchange.closedHere = true;
+  }
+
+  #exchangeOf(value: object): Exchange | undefined {
+    const exchange = this.#open.get((value as Partial<ServerHttp2Stream>).id);
+    return exchange?.stream === value ? exchange : undefined;
   }
 
   #begin(streams: Interception, args: readonly unknown[]): void {
@@ -254,7 +260,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       return;
     }
     // Of those that are older than our being here, some are only now heard of.
-    const exchange = this.#open.get(stream) ?? this.#admit(stream, args[1] as Head, args[3] as string[]);
+    const exchange = this.#exchangeOf(stream) ?? this.#admit(stream, args[1] as Head, args[3] as string[]);
     try {
       if (exchange !== null) streams.pass(args);
     } catch (error) {
@@ -295,7 +301,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #take(stream: ServerHttp2Stream): Exchange {
     const { connection } = this;
     const exchange = new Exchange(connection, stream, this.#hasten);
-    this.#open.set(stream, exchange);
+    this.#open.set(stream.id, exchange);
     markLayer(stream, connection);
     watchStream(stream);
     this.#requests++;
@@ -385,12 +391,9 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   }
 
   #countReset(): void {
-    const { timers } = this.connection.manager;
+    const { connection } = this;
+    const { clock } = connection.manager.timers;
     // Not from within a callback of nghttp2.
-    if (!this.#resets.add(1, timers.clock.now())) setImmediate(() => this.#abused("maxStreamResets"));
-  }
-
-  #abused(limit: SafetyLimitName): void {
-    this.connection.end("abuse", limit);
+    if (!this.#resets.add(1, clock.now())) setImmediate(() => connection.end("abuse", "maxStreamResets"));
   }
 }

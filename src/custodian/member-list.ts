@@ -29,7 +29,9 @@ export class MemberList {
     member.newer = null;
     member.older = null;
     member.list = null;
-    if (this.#index !== null && isResource(member)) this.#index.remove(member, this);
+    if (!isResource(member)) return;
+    this.#index?.remove(member, this);
+    this.#quiet?.remove(member);
   }
 
   /** The newest resource with this value. */
@@ -92,18 +94,21 @@ const fewestSwept = 64;
 
 /** Resources that end without saying so: looked at whenever their number has doubled, so that they do not pile up. */
 class QuietResources {
-  #resources: Resource[] = [];
+  readonly #resources: Set<Resource> = new Set();
   #sweepAt = fewestSwept;
 
   add(resource: Resource): void {
-    this.#resources.push(resource);
-    if (this.#resources.length < this.#sweepAt) return;
-    const { list } = resource;
-    this.#resources = this.#resources.filter((quiet) => {
-      if (quiet.list !== list) return false;
-      if (quiet.isClosed) quiet.leave();
-      return quiet.list === list;
-    });
-    this.#sweepAt = Math.max(fewestSwept, 2 * this.#resources.length);
+    this.#resources.add(resource);
+    if (this.#resources.size < this.#sweepAt) return;
+    for (const quiet of this.#resources) if (quiet.isClosed) quiet.leave();
+    this.#sweepAt = Math.max(fewestSwept, 2 * this.#resources.size);
+  }
+
+  /** Call it when the resource has left the list. */
+  remove(resource: Resource): void {
+    // What was once a long list must not put off the next look for ever.
+    if (this.#resources.delete(resource)) {
+      this.#sweepAt = Math.max(fewestSwept, Math.min(this.#sweepAt, 2 * this.#resources.size));
+    }
   }
 }

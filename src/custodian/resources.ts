@@ -152,7 +152,10 @@ const rows: readonly Row[] = [
     // One that is closed already closes without a word.
     endsAtOnce: true,
   }),
-  row<Closable>("broadcast channel", has("postMessage", "close", "name"), { shutDown: close }),
+  row<Closable & { postMessage(message: unknown): void }>("broadcast channel", has("postMessage", "close", "name"), {
+    shutDown: close,
+    isClosed: isClosedChannel,
+  }),
   row<AbortController>("abort controller", has("abort", "signal"), {
     shutDown: (controller, reason) => controller.abort(abortReason(reason)),
     watch(controller, ended) {
@@ -189,7 +192,10 @@ const rows: readonly Row[] = [
     endsAtOnce: true,
     mayFail: true,
   }),
-  row<Closable>("directory", has("close", "readSync", "path"), { shutDown: closeDirectory }),
+  row<Closable & { read(callback: unknown): unknown }>("directory", has("close", "readSync", "path"), {
+    shutDown: closeDirectory,
+    isClosed: isClosedDirectory,
+  }),
   row<Disposable>("Node timer", has("hasRef", "_destroyed", Symbol.dispose), {
     shutDown: (timer) => timer[Symbol.dispose](),
     isClosed: (timer) => Reflect.get(timer, "_destroyed") === true,
@@ -217,10 +223,11 @@ const rows: readonly Row[] = [
   }),
 ];
 
-/** The timers of `custodian.setTimeout`: they leave when they fire. */
+/** The timers of `custodian.setTimeout`: they leave when they fire, and nobody says so when the program cancels one. */
 export const timerKind: ResourceKind = {
   name: "timer",
   shutDown: (timer) => void (timer as Timer).cancel(),
+  isClosed: (timer) => !(timer as Timer).active,
 };
 
 export const deferredKind: ResourceKind = {
@@ -249,15 +256,31 @@ function isSilentStream(value: object): boolean {
 }
 
 function isClosedDatagramSocket(socket: { address(): unknown }): boolean {
+  return isRefused(() => socket.address(), "ERR_SOCKET_DGRAM_NOT_RUNNING");
+}
+
+/** Whether `ask`, which does no harm, is refused with the error that says it has ended. */
+function isRefused(ask: () => unknown, code: string): boolean {
   try {
-    socket.address();
+    ask();
     return false;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ERR_SOCKET_DGRAM_NOT_RUNNING";
+    const { code: told, name } = error as NodeJS.ErrnoException;
+    return told === code || name === code;
   }
 }
 
-/** Iterating over a directory closes it, and it cannot be asked whether it is closed. */
+/** It says nothing; but whether it is open is asked before what is to be sent is looked at. */
+function isClosedChannel(channel: { postMessage(message: unknown): void }): boolean {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel, not a window
+  return isRefused(() => channel.postMessage(Symbol("no message")), "InvalidStateError");
+}
+
+/** Iterating over a directory closes it; whether it is open is asked before what is to be called is looked at. */
+function isClosedDirectory(directory: { read(callback: unknown): unknown }): boolean {
+  return isRefused(() => directory.read(null), "ERR_DIR_CLOSED");
+}
+
 async function closeDirectory(directory: Closable): Promise<void> {
   try {
     await directory.close();
@@ -266,14 +289,30 @@ async function closeDirectory(directory: Closable): Promise<void> {
   }
 }
 
+/** Who is to be told of an end of which only a promise tells. A promise lets go of nobody, so one hearer serves all of them. */
+const watched: WeakMap<object, Set<() => void>> = new WeakMap();
+
+function watchOnce(value: object, ended: () => void, hear: (tell: () => void) => unknown): () => void {
+  const known = watched.get(value);
+  const waiting = known ?? new Set<() => void>();
+  waiting.add(ended);
+  if (known === undefined) {
+    watched.set(value, waiting);
+    hear(() => {
+      watched.delete(value);
+      for (const tell of waiting) tell();
+    });
+  }
+  return () => void waiting.delete(ended);
+}
+
 /** `finished` sees the end of a web stream without locking it. */
 function watchWebStream(stream: ReadableStream | WritableStream, ended: () => void): () => void {
-  return finished(stream as unknown as NodeJS.ReadableStream, ended);
+  return watchOnce(stream, ended, (tell) => finished(stream as unknown as NodeJS.ReadableStream, tell));
 }
 
 function watchWebLock(lock: { closed: Promise<unknown> }, ended: () => void): () => void {
-  lock.closed.then(ended, ended);
-  return () => {};
+  return watchOnce(lock, ended, (tell) => lock.closed.then(tell, tell));
 }
 
 function isDisposed(disposable: object): boolean {

@@ -73,8 +73,7 @@ export class Shutdown implements Bounded {
     this.#state = "waiting";
     this.finishIfDone();
     if (this.isDone || this.endsWithAbove()) return;
-    this.#isBounded = true;
-    this.#custodian.environment.finalizers.add(this);
+    this.bound();
   }
 
   /** Ends what came too late to be owned. A shutdown that is still under way waits for it. */
@@ -84,16 +83,17 @@ export class Shutdown implements Bounded {
     leakTracer()?.changed(custodian, true);
     resource.watch();
     this.endMember(resource);
-    if (!this.isDone || resource.owner === null) return;
-    const { timers, finalizerTimeout } = custodian.environment;
-    timers.start(finalizerTimeout, () => this.expire(finalizerTimeout));
+    if (this.isDone && this.#slow.newest !== null && !this.#isBounded) this.bound();
   }
 
   /** Call it when a member has ended. */
   finishIfDone(): void {
-    if (this.#state !== "waiting" || this.#slow.newest !== null) return;
-    this.#state = "done";
+    if (this.#state === "telling" || this.#slow.newest !== null) return;
     if (this.#isBounded) this.#custodian.environment.finalizers.remove(this);
+    this.#isBounded = false;
+    // Of what came late nobody is told.
+    if (this.isDone) return;
+    this.#state = "done";
     if (shutDownChannel.hasSubscribers) {
       shutDownChannel.publish({ custodian: this.#custodian, reason: this.reason, ...this.outcome() });
     }
@@ -114,6 +114,13 @@ export class Shutdown implements Bounded {
 
   gather(error: Error): void {
     if (!this.isDone) (this.#errors ??= []).push(error);
+  }
+
+  /** From now on what is still there has the finalizer timeout. */
+  private bound(): void {
+    this.deadline = null;
+    this.#isBounded = true;
+    this.#custodian.environment.finalizers.add(this);
   }
 
   private endMember(member: Member): void {

@@ -86,6 +86,7 @@ export function attach(all: readonly Server[], limits: SafetyLimits, attaching: 
   } catch (error) {
     // Bad options: the servers are as they were before.
     for (const listener of listeners) listener.detach();
+    void custodian.shutdownAll("bad options");
     throw error;
   }
   return new Managed(listeners, custodian, onDrain, automatic);

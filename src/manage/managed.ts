@@ -122,6 +122,8 @@ export class Managed {
       listener.letGo();
       this.#forget(listener.server);
     }
+    // Nothing is left below it but connections whose end has begun, and goes on.
+    this.#custodian.parent?.release(this.#custodian);
     this.#automatic?.ended();
     this.#automatic?.detached();
   }

@@ -118,3 +118,23 @@ test("a program that awaits disposal of a custodian whose closer awaits it too i
   clock.advance(5000);
   assert.equal((await shutdown).errors.length, 1);
 });
+
+test("what comes after a shutdown leaves no timer behind when it has ended, and has a finalizer timeout of its own", async () => {
+  const { custodian, clock, errors } = begin();
+  await custodian.shutdownAll();
+  const late = (closer: () => unknown): void => {
+    assert.throws(() => custodian.defer(closer), { code: "ERR_PORTREEVE_CUSTODIAN_SHUT_DOWN" });
+  };
+  for (let i = 0; i < 100; i++) late(() => Promise.resolve());
+  await turn();
+  assert.ok(custodian.environment.timers.size <= 1, `${custodian.environment.timers.size} timers`);
+  clock.advance(4900);
+  late(never);
+  clock.advance(4999);
+  assert.deepEqual(errors, []);
+  clock.advance(20);
+  assert.deepEqual(
+    errors.map(({ message }) => message),
+    ["the deferred function did not finish closing within 5000 ms"],
+  );
+});

@@ -58,6 +58,5 @@ export const fileCases: readonly Case[] = [
       };
     },
     quiet: true,
-    mute: true,
   },
 ];

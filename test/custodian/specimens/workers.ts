@@ -71,6 +71,5 @@ export const workerCases: readonly Case[] = [
       return { resource, hasEnded, endByItself: () => resource.close() };
     },
     quiet: true,
-    mute: true,
   },
 ];

@@ -1,0 +1,60 @@
+/**
+ * A program that lives on keeps nothing of servers that it has managed for a while.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import type { TestContext } from "node:test";
+import { makeCustodian, manage } from "../../src/index.ts";
+import type { Managed } from "../../src/manage/managed.ts";
+import { get, settle } from "../protocols/http1/web.ts";
+import { connectTo } from "../support/tcp-client.ts";
+
+const { gc } = globalThis;
+const skip = gc === undefined && "needs --expose-gc";
+
+test("servers that are given back leave the custodian under which they were managed", () => {
+  const owner = makeCustodian(null);
+  for (let i = 0; i < 10; i++) owner.run(() => manage(createServer())).detach();
+  assert.deepEqual(owner.managedList(), []);
+});
+
+test("servers that could not be managed leave nothing under the current custodian", () => {
+  const owner = makeCustodian(null);
+  for (let i = 0; i < 10; i++) {
+    assert.throws(() => owner.run(() => manage(createServer(), { onError: "no function" as never })), /onError/);
+  }
+  assert.deepEqual(owner.managedList(), []);
+});
+
+/** A server is managed, has answered one client, and is done with in some way. */
+async function visit(t: TestContext, end: (managed: Managed) => unknown): Promise<WeakRef<object>> {
+  const server = createServer((_request, response) => response.end("ok"));
+  const managed = manage(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const client = await connectTo(t, (server.address() as AddressInfo).port);
+  client.write(get("/"));
+  await client.gets(/ok$/);
+  await end(managed);
+  client.socket.destroy();
+  if (server.listening) await new Promise((resolve) => server.close(resolve));
+  return new WeakRef(managed);
+}
+
+const endings: Record<string, (managed: Managed) => unknown> = {
+  closed: (managed) => managed.close(),
+  drained: (managed) => managed.drain({ grace: 0 }),
+  "given back": (managed) => managed.detach(),
+};
+
+for (const [how, end] of Object.entries(endings)) {
+  test(`what has managed a server that was ${how} is forgotten`, { skip }, async (t) => {
+    const refs: WeakRef<object>[] = [];
+    for (let i = 0; i < 20; i++) refs.push(await visit(t, end));
+    await settle();
+    gc?.();
+    assert.equal(refs.filter((ref) => ref.deref() !== undefined).length, 0);
+  });
+}

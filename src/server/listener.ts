@@ -74,7 +74,7 @@ export class Listener implements ConnectionHost {
     const { safetyLimits } = this.manager;
     this.admission = new Admission(safetyLimits, this.manager.plainTimers, {
       admitted: (socket, permit) => this.#connect(socket, permit),
-      refused: (socket) => protocol.refuse(socket),
+      refused: (socket) => this.#refuse(socket),
     });
     this.#connections = interceptEmit(server, "connection", (args) => this.#accept(args[0] as Socket));
     if (protocol.adoption === undefined) return;
@@ -131,6 +131,15 @@ export class Listener implements ConnectionHost {
     if (work !== undefined) this.#note(work, connection);
     connection.host = this;
     if (connection.phase === "closed") this.connectionClosed(connection);
+  }
+
+  /** Says so to the client, which has no longer to go than one whose connection ends. */
+  #refuse(socket: Socket): void {
+    this.protocol.refuse(socket);
+    if (socket.destroyed) return;
+    const { plainTimers, safetyLimits } = this.manager;
+    const timer = plainTimers.start(safetyLimits.lingerTimeout, () => socket.destroy());
+    socket.once("close", () => timer.cancel());
   }
 
   /** Takes over a socket that the server's own listeners have had since before we came. */

@@ -56,7 +56,7 @@ export class Listener implements ConnectionHost {
   readonly #custodian: Custodian;
   readonly #connections: Interception;
   #detached = false;
-  /** The program's work for a connection, until it has settled. */
+  /** The program's work for a connection that lives, until it has settled. */
   readonly #work: Map<Connection, Promise<void>> = new Map();
 
   constructor(
@@ -108,6 +108,8 @@ export class Listener implements ConnectionHost {
   /** Gives its permit back, as soon as nothing of it is under way any more. */
   connectionClosed(connection: Connection): void {
     const work = this.#work.get(connection);
+    // From now on only its own end keeps it: work that never settles would keep the connection for good.
+    this.#work.delete(connection);
     // Somebody who waits is admitted once this end is through.
     if (work === undefined && !connection.hasCustodian && this.admission.waiting === 0) connection.permit?.release();
     else void this.#release(connection, work);

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { ManualClock } from "../../src/testing/index.ts";
+import { servePorts } from "../../src/index.ts";
+import { ManualClock, makePortPair } from "../../src/testing/index.ts";
 import { dial, echo, until } from "../support/clients.ts";
 
 const { gc } = globalThis;
@@ -33,3 +34,36 @@ test("work that never ends keeps no connection that has, once it was given up", 
   gc?.();
   assert.equal(refs.filter((ref) => ref.deref() !== undefined).length, 0);
 });
+
+test(
+  "answers that had to wait for their client leave nothing behind on a connection that lasts",
+  { skip },
+  async () => {
+    const { server, client } = makePortPair();
+    const waits = 1500;
+    let waited = 0;
+    const used: number[] = [];
+    const ended = servePorts(server, server, {
+      readRequest: async (connection) => {
+        const line = await connection.reader.line();
+        return line === null ? null : { request: line, close: false };
+      },
+      dispatch(connection) {
+        if (waited % waits === 0) {
+          gc?.();
+          used.push(process.memoryUsage().heapUsed);
+        }
+        connection.output.write(Buffer.alloc(100_000));
+        if (connection.output.writableNeedDrain) waited++;
+      },
+    });
+    client.resume();
+    client.write("x\n".repeat(3 * waits + 1));
+    client.end();
+    assert.equal(await ended, "client-ended");
+    assert.equal(waited, 3 * waits + 1);
+    const [, before = 0, , after = 0] = used;
+    const each = (after - before) / (2 * waits);
+    assert.ok(each < 800, `${each} bytes each`);
+  },
+);

@@ -2,7 +2,6 @@
  * The conversation of the dispatch server with one client: read, set `shouldClose`, dispatch, again. The deadlines are
  * those of connection/deadline-plan.ts.
  */
-import { once } from "node:events";
 import type { Socket } from "node:net";
 import { ArgumentTypeError, ReaderLimitError, UnexpectedEndError } from "../core/errors.ts";
 import { isThenable, toError } from "../core/report.ts";
@@ -51,6 +50,7 @@ export async function converse<Request>(
   source: RequestSource,
   handlers: Handlers<Request>,
 ): Promise<void> {
+  let backpressure: Backpressure | null = null;
   try {
     for (let first = true; ; first = false) {
       const { reader } = connection;
@@ -77,7 +77,7 @@ export async function converse<Request>(
         fail(connection, error, "handler-error");
       }
       if (connection.closeReason !== null) return;
-      if (connection.output.writableNeedDrain) await untilTaken(connection);
+      if (connection.output.writableNeedDrain) await (backpressure ??= new Backpressure(connection)).untilTaken();
       // A drain lets requests that have arrived already be answered too.
       const more = connection.endsSoon && !read.close && connection.unreadBytes > 0;
       if (connection.shouldClose && !more) {
@@ -99,13 +99,28 @@ function checkRead<Request>(connection: Connection, read: ReadResult<Request> | 
   return read;
 }
 
-/** Backpressure: nothing more is read from a client that does not take what is written to it. */
-async function untilTaken(connection: Connection): Promise<void> {
-  const { output } = connection;
-  connection.enter("sending", plan.sending);
-  const waiting = new AbortController();
-  const closed = connection.closed.then(() => waiting.abort());
-  await Promise.race([once(output, "drain", { signal: waiting.signal }).catch(() => undefined), closed]);
+/**
+ * Backpressure: nothing more is read from a client that does not take what is written to it. One for all waits of a
+ * conversation, because whoever asks to be told of the end is kept until then.
+ */
+class Backpressure {
+  readonly #connection: Connection;
+  #goOn: (() => void) | null = null;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    void connection.closed.then(() => this.#goOn?.());
+  }
+
+  /** Resolves when the output has been taken, or the connection has closed. */
+  untilTaken(): Promise<void> {
+    const connection = this.#connection;
+    connection.enter("sending", plan.sending);
+    return new Promise((resolve) => {
+      this.#goOn = resolve;
+      connection.output.once("drain", () => resolve());
+    });
+  }
 }
 
 /** Ends this connection, and no other. What clients do by leaving is nobody's error. */

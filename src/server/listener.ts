@@ -56,7 +56,7 @@ export class Listener implements ConnectionHost {
   readonly #custodian: Custodian;
   readonly #connections: Interception;
   #detached = false;
-  /** The program's work for a connection, until it has settled. */
+  /** The program's work for a connection that lives, until it has settled. */
   readonly #work: Map<Connection, Promise<void>> = new Map();
 
   constructor(
@@ -74,7 +74,7 @@ export class Listener implements ConnectionHost {
     const { safetyLimits } = this.manager;
     this.admission = new Admission(safetyLimits, this.manager.plainTimers, {
       admitted: (socket, permit) => this.#connect(socket, permit),
-      refused: (socket) => protocol.refuse(socket),
+      refused: (socket) => this.#refuse(socket),
     });
     this.#connections = interceptEmit(server, "connection", (args) => this.#accept(args[0] as Socket));
     if (protocol.adoption === undefined) return;
@@ -108,6 +108,8 @@ export class Listener implements ConnectionHost {
   /** Gives its permit back, as soon as nothing of it is under way any more. */
   connectionClosed(connection: Connection): void {
     const work = this.#work.get(connection);
+    // From now on only its own end keeps it: work that never settles would keep the connection for good.
+    this.#work.delete(connection);
     // Somebody who waits is admitted once this end is through.
     if (work === undefined && !connection.hasCustodian && this.admission.waiting === 0) connection.permit?.release();
     else void this.#release(connection, work);
@@ -131,6 +133,15 @@ export class Listener implements ConnectionHost {
     if (work !== undefined) this.#note(work, connection);
     connection.host = this;
     if (connection.phase === "closed") this.connectionClosed(connection);
+  }
+
+  /** Says so to the client, which has no longer to go than one whose connection ends. */
+  #refuse(socket: Socket): void {
+    this.protocol.refuse(socket);
+    if (socket.destroyed) return;
+    const { plainTimers, safetyLimits } = this.manager;
+    const timer = plainTimers.start(safetyLimits.lingerTimeout, () => socket.destroy());
+    socket.once("close", () => timer.cancel());
   }
 
   /** Takes over a socket that the server's own listeners have had since before we came. */

@@ -35,7 +35,7 @@ export function parserStatus(code: string | undefined): number {
   return code === "HPE_CHUNK_EXTENSIONS_OVERFLOW" ? 413 : 400;
 }
 
-/** Refuses a client before it is served: 503, FIN, and what it sends is thrown away. The caller has bounded the number. */
+/** Refuses a client before it is served: 503, FIN, and what it sends is thrown away. The caller bounds how long. */
 export function refusal(socket: Socket): void {
   socket.end(answer(503, [`Retry-After: ${retryAfter}`]));
   socket.resume();

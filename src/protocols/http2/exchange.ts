@@ -93,7 +93,12 @@ export class Exchange implements RequestHost {
   /** To be called many times a second. @returns whether it was cut */
   look(now: number, session: SessionSending): boolean {
     if (this.#cutFor !== null) return false;
-    const { body } = this;
+    const { body, stream } = this;
+    if (stream.closed && stream.aborted && !this.closedHere) {
+      // Reset without an error, and http2 waits for the program to read what came. Nobody counts the stream any more.
+      stream.destroy();
+      return false;
+    }
     const { safetyLimits } = this.connection.manager;
     const owed = this.#bodyIsOwed;
     let cut: Cut | null = null;
@@ -103,7 +108,7 @@ export class Exchange implements RequestHost {
       this.#receiving ??= new StreamReceiving(safetyLimits.minReceiveRate, now);
       cut = this.#receiving.look(body.received, owed, now);
     }
-    this.#sending ??= new StreamSending(this.stream, safetyLimits);
+    this.#sending ??= new StreamSending(stream, safetyLimits);
     cut ??= this.#sending.look(session, owed, now);
     if (cut === null) return false;
     this.cut(cut.reason, cut.limit);

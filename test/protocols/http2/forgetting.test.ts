@@ -75,6 +75,16 @@ const ways: Record<string, Way> = {
     follow: ({ stream }) => stream.end("body"),
   },
   "had a body that nobody read": { serve: ok, headers: post, follow: ({ stream }) => stream.end("body") },
+  "were given up by the client without an error, while the program took nothing of their body": {
+    serve: (stream) => stream.pause(),
+    headers: post,
+    async follow({ stream }, clock) {
+      stream.write("half a body");
+      stream.close(0);
+      await once(stream, "close");
+      await pass(clock, 1000);
+    },
+  },
   "had a body that never came whole": {
     serve: (stream) => stream.resume(),
     headers: post,

@@ -1,6 +1,7 @@
 /**
  * Time, passed in. Everything in Portreeve that judges time asks a `Clock`; this file is the only one that asks Node.
  */
+import { AsyncResource } from "node:async_hooks";
 import { performance } from "node:perf_hooks";
 
 /** What a clock gives back for a wake-up, to take it back with. Opaque. */
@@ -25,11 +26,19 @@ export interface Clock {
 const longestDelay = 2 ** 31 - 1;
 
 /**
+ * A wake-up serves whatever is due then. In the async context of whoever happened to ask for it, it would hand that context
+ * to the actions of others, and each to the wake-up that it asks for: one request would be kept for as long as there are
+ * timers.
+ */
+const nobody = new AsyncResource("PortreeveClock");
+
+/**
  * Without I/O first, Node's timer is the wake-up. Node counts whole milliseconds, from the beginning of the loop's turn: but
  * for the millisecond on top, every fifth would come too early and for nothing.
  */
 function timeout(ms: number, wake: () => void): NodeJS.Timeout {
-  return setTimeout(wake, Math.min(Math.ceil(ms) + 1, longestDelay)).unref();
+  const delay = Math.min(Math.ceil(ms) + 1, longestDelay);
+  return nobody.runInAsyncScope(() => setTimeout(wake, delay).unref());
 }
 
 /**

@@ -10,7 +10,10 @@ import { ended } from "./timing-wheel.ts";
 import type { WheelEntry } from "./timing-wheel.ts";
 import type { TimerManager } from "./timer-manager.ts";
 
-/** What a timer does when its deadline passes. It is handed the timer's subject, which saves a closure a timer. */
+/**
+ * What a timer does when its deadline passes. It is handed the timer's subject, which saves a closure a timer. It runs in
+ * nobody's async context: bind it (`AsyncResource.bind`) where it needs one.
+ */
 export type TimerAction<Subject> = (subject: Subject) => unknown;
 
 /**

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { once } from "node:events";
 import net from "node:net";
 import { performance } from "node:perf_hooks";
@@ -102,4 +103,18 @@ test("bytes that came while the loop was blocked are read before the deadline of
   socket.once("data", () => order.push("bytes"));
   await fired;
   assert.deepEqual(order, ["bytes", "deadline"]);
+});
+
+test("an action runs in nobody's async context, whoever else has a timer on the same manager", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const manager = startTimerManager();
+  const alive = setInterval(() => {}, 1000);
+  const seen = await new Promise<unknown[]>((resolve) => {
+    const contexts: unknown[] = [];
+    // The first wake-up is asked for within this context, and each asks for the next.
+    storage.run("of somebody else", () => manager.start(1, () => contexts.push(storage.getStore())));
+    manager.start(50, () => resolve([...contexts, storage.getStore()]));
+  });
+  clearInterval(alive);
+  assert.deepEqual(seen, [undefined, undefined]);
 });

@@ -31,8 +31,8 @@ export function startTimerManager(options?: TimerManagerOptions): TimerManager {
 
 /**
  * Starts a timer that runs `action` once, `ms` from now. The caller owns it. When many of ten seconds or more are
- * started at once, now may be any time until this turn of the event loop is over, never earlier than this call. Racket entry:
- * `start-timer`.
+ * started at once, now may be any time until this turn of the event loop is over, never earlier than this call.
+ * Racket entry: `start-timer`.
  */
 export function startTimer(manager: TimerManager, ms: Duration, action: () => unknown): Timer {
   if (!isTimerManager(manager)) throw new ArgumentTypeError("manager", "a timer manager", manager);

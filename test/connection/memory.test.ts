@@ -3,9 +3,7 @@ import { test } from "node:test";
 import { makeCustodian, newConnection } from "../../src/index.ts";
 import { makePortPair } from "../../src/testing/index.ts";
 import { connect, settle } from "../support/connections.ts";
-
-const { gc } = globalThis;
-const skip = gc === undefined && "needs --expose-gc";
+import { skip, survivors } from "../support/survivors.ts";
 
 test("a client that takes nothing and then leaves is forgotten, while others stay connected", { skip }, async () => {
   const scene = connect({ requestReadTimeout: Infinity, responseSendTimeout: "1m", maxBufferedBytes: 1_000_000 });
@@ -29,8 +27,7 @@ test("a client that takes nothing and then leaves is forgotten, while others sta
   })();
   clock.advance(60_000);
   await settle();
-  gc?.();
-  assert.equal(refs.filter((ref) => ref.deref() !== undefined).length, 0);
+  assert.equal(await survivors(refs), 0);
   assert.equal(manager.connections.size, 1);
   scene.connection.kill();
 });

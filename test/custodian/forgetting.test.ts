@@ -7,21 +7,17 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { test } from "node:test";
 import type { Custodian } from "../../src/custodian/index.ts";
-import { begin, turn } from "./support.ts";
-
-const { gc } = globalThis;
-const skip = gc === undefined && "needs --expose-gc";
+import { begin } from "./support.ts";
+import { collect, skip, survivors } from "../support/survivors.ts";
 
 /** What ends without a word is looked for now and then, and so a few may still be there. */
 const few = 64;
 
 /** How many of the objects that `fill` makes are still there when it is over. */
-async function survivors(fill: (born: (object: object) => void) => unknown): Promise<number> {
+async function survivorsOf(fill: (born: (object: object) => void) => unknown): Promise<number> {
   const refs: WeakRef<object>[] = [];
   await (async () => fill((object) => refs.push(new WeakRef(object))))();
-  await turn();
-  gc?.();
-  return refs.filter((ref) => ref.deref() !== undefined).length;
+  return survivors(refs);
 }
 
 class Quiet {
@@ -41,7 +37,7 @@ function quietOnes(born: (object: object) => void): Quiet[] {
 
 test("timers of a custodian that were cancelled do not pile up", { skip }, async () => {
   const { custodian } = begin();
-  const left = await survivors((born) => {
+  const left = await survivorsOf((born) => {
     for (let i = 0; i < 1000; i++) {
       const timer = custodian.setTimeout(() => {}, "1h");
       born(timer);
@@ -54,7 +50,7 @@ test("timers of a custodian that were cancelled do not pile up", { skip }, async
 
 test("directories that were read to their end do not pile up", { skip }, async () => {
   const { custodian } = begin();
-  const left = await survivors(async (born) => {
+  const left = await survivorsOf(async (born) => {
     for (let i = 0; i < 200; i++) {
       const directory = custodian.use(await opendir(tmpdir()));
       born(directory);
@@ -67,7 +63,7 @@ test("directories that were read to their end do not pile up", { skip }, async (
 
 test("broadcast channels that the program closed do not pile up", { skip }, async () => {
   const { custodian } = begin();
-  const left = await survivors((born) => {
+  const left = await survivorsOf((born) => {
     for (let i = 0; i < 200; i++) {
       const channel = custodian.use(new BroadcastChannel("forgetting"));
       born(channel);
@@ -92,7 +88,7 @@ const givenUp: Record<string, (custodian: Custodian, other: Custodian, values: Q
 for (const [how, giveUp] of Object.entries(givenUp)) {
   test(`a custodian that somebody keeps does not keep what ${how}`, { skip }, async () => {
     const { custodian } = begin();
-    const left = await survivors(async (born) => {
+    const left = await survivorsOf(async (born) => {
       const other = begin().custodian;
       const values = quietOnes(born);
       for (const value of values) custodian.use(value);
@@ -109,8 +105,7 @@ async function leavesNothing(act: () => void): Promise<void> {
   const rounds = async (number: number): Promise<number> => {
     for (let round = 0; round < number; round++) {
       for (let i = 0; i < count; i++) act();
-      await turn();
-      gc?.();
+      await collect();
     }
     return process.memoryUsage().heapUsed;
   };

@@ -11,9 +11,7 @@ import { makeCustodian, manage } from "../../src/index.ts";
 import type { Managed } from "../../src/manage/managed.ts";
 import { get, settle } from "../protocols/http1/web.ts";
 import { connectTo } from "../support/tcp-client.ts";
-
-const { gc } = globalThis;
-const skip = gc === undefined && "needs --expose-gc";
+import { skip, survivors } from "../support/survivors.ts";
 
 test("servers that are given back leave the custodian under which they were managed", () => {
   const owner = makeCustodian(null);
@@ -54,7 +52,6 @@ for (const [how, end] of Object.entries(endings)) {
     const refs: WeakRef<object>[] = [];
     for (let i = 0; i < 20; i++) refs.push(await visit(t, end));
     await settle();
-    gc?.();
-    assert.equal(refs.filter((ref) => ref.deref() !== undefined).length, 0);
+    assert.equal(await survivors(refs), 0);
   });
 }

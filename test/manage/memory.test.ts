@@ -7,7 +7,6 @@ import type { RequestListener } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
-import { setImmediate as turn } from "node:timers/promises";
 import { connect as tlsConnect } from "node:tls";
 import { custodianOf, manage, requestOf } from "../../src/index.ts";
 import type { Connection } from "../../src/index.ts";
@@ -15,20 +14,9 @@ import { certificate } from "../support/certificate.ts";
 import { dial, until } from "../support/clients.ts";
 import { get } from "../protocols/http1/web.ts";
 import { askForUpgrade } from "../protocols/websocket/sockets.ts";
+import { skip, survivors } from "../support/survivors.ts";
 
-const { gc } = globalThis;
-const skip = gc === undefined && "needs --expose-gc";
 const each = 3;
-
-/** How many of the objects are still there after a collection. */
-async function survivors(refs: readonly WeakRef<object>[]): Promise<number> {
-  for (let i = 0; i < 3; i++) {
-    // A WeakRef keeps its target until the turn in which it was made or read has ended.
-    await turn();
-    gc?.();
-  }
-  return refs.filter((ref) => ref.deref() !== undefined).length;
-}
 
 /** Uses what a program can ask for of a request. */
 const handle: RequestListener = (request, response) => {

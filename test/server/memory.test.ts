@@ -1,13 +1,10 @@
 /** What is gone is not kept: clients come and go while others stay. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setImmediate as turn } from "node:timers/promises";
 import { servePorts } from "../../src/index.ts";
 import { ManualClock, makePortPair } from "../../src/testing/index.ts";
 import { dial, echo, until } from "../support/clients.ts";
-
-const { gc } = globalThis;
-const skip = gc === undefined && "needs --expose-gc";
+import { skip, survivors } from "../support/survivors.ts";
 
 test("work that never ends keeps no connection that has, once it was given up", { skip }, async (t) => {
   const clock = new ManualClock();
@@ -30,9 +27,7 @@ test("work that never ends keeps no connection that has, once it was given up", 
   }
   clock.advance("10s");
   assert.equal(server.served, 1);
-  await turn();
-  gc?.();
-  assert.equal(refs.filter((ref) => ref.deref() !== undefined).length, 0);
+  assert.equal(await survivors(refs), 0);
 });
 
 test(
@@ -50,7 +45,7 @@ test(
       },
       dispatch(connection) {
         if (waited % waits === 0) {
-          gc?.();
+          globalThis.gc?.();
           used.push(process.memoryUsage().heapUsed);
         }
         connection.output.write(Buffer.alloc(100_000));

@@ -2,23 +2,12 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
-import { setImmediate as turn } from "node:timers/promises";
 import { ManualClock } from "../../src/core/manual-clock.ts";
 import { startTimerManager } from "../../src/timers/index.ts";
 import type { Timer } from "../../src/timers/index.ts";
-
-const { gc } = globalThis;
-const skip = gc === undefined && "needs --expose-gc";
+import { skip, survivors } from "../support/survivors.ts";
 
 function nothing(): void {}
-
-/** How many of the objects are still there after a collection. */
-async function survivors(refs: WeakRef<object>[]): Promise<number> {
-  // A WeakRef keeps its target until the turn in which it was made or read has ended.
-  await turn();
-  gc?.();
-  return refs.filter((ref) => ref.deref() !== undefined).length;
-}
 
 test("a timer that has ended and is kept keeps no other timer alive", { skip }, async () => {
   const manager = startTimerManager({ clock: new ManualClock() });

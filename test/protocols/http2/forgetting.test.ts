@@ -15,9 +15,8 @@ import { certificate } from "../../support/certificate.ts";
 import { pass } from "../../support/rounds.ts";
 import { ask, kinds, openSession, settle, until } from "./web.ts";
 import type { Asked, Kind } from "./web.ts";
+import { skip, survivors } from "../../support/survivors.ts";
 
-const { gc } = globalThis;
-const skip = gc === undefined && "needs --expose-gc";
 const count = 30;
 
 interface Way {
@@ -197,10 +196,9 @@ for (const kind of kinds) {
       const session = await open(t, kind, way);
       await drive(session, way);
       await settle();
-      gc?.();
       const { streams, managed } = session;
       assert.equal(streams.length, count);
-      assert.equal(streams.filter((ref) => ref.deref() !== undefined).length, 0);
+      assert.equal(await survivors(streams), 0);
       for (const connection of managed.connections) assert.deepEqual(connection.custodian.children(), []);
     });
   }

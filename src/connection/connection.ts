@@ -57,6 +57,12 @@ export class Connection extends Traffic {
   #deadline: PlannedDeadline = plan.request;
   /** Where the program has moved the deadline of this phase, by the clock; null where it has not. */
   #movedTo: number | null = null;
+  /** Its place among the live ones, which their registry writes. @internal */
+  older: Connection | null = null;
+  /** @internal */
+  newer: Connection | null = null;
+  /** @internal */
+  place = 0;
   /** Whose it is; null where it is the program's own. @internal */
   host: ConnectionHost | null = null;
   /** What its host admitted it with, for the host to give back. @internal */

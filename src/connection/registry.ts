@@ -1,6 +1,7 @@
 /**
  * The connections that live, oldest first. Strong, unlike Racket's weak box: what lives can be seen.
  */
+import { LinkedList } from "../core/linked-list.ts";
 import type { Connection } from "./connection.ts";
 import { phases } from "./phase.ts";
 import type { Phase } from "./phase.ts";
@@ -8,24 +9,26 @@ import type { Phase } from "./phase.ts";
 /** Live connections, oldest first. */
 export interface Connections extends Iterable<Connection> {
   readonly size: number;
+  /** O(n). */
   find(id: number): Connection | undefined;
   /** How many connections are in each phase. O(n). */
   countByPhase(): Record<Phase, number>;
 }
 
 export class ConnectionRegistry implements Connections {
-  readonly #byId: Map<number, Connection> = new Map();
+  readonly #live: LinkedList<Connection> = new LinkedList();
 
   get size(): number {
-    return this.#byId.size;
+    return this.#live.size;
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
-    return this.#byId.values();
+    return this.#live[Symbol.iterator]();
   }
 
   find(id: number): Connection | undefined {
-    return this.#byId.get(id);
+    for (const connection of this) if (connection.id === id) return connection;
+    return undefined;
   }
 
   /** How many connections are in each phase. O(n). */
@@ -37,11 +40,11 @@ export class ConnectionRegistry implements Connections {
 
   /** @internal */
   add(connection: Connection): void {
-    if (connection.phase !== "closed") this.#byId.set(connection.id, connection);
+    if (connection.phase !== "closed") this.#live.add(connection);
   }
 
   /** @internal */
   delete(connection: Connection): void {
-    this.#byId.delete(connection.id);
+    this.#live.remove(connection);
   }
 }

@@ -1,6 +1,7 @@
 /**
  * What passes over the ports of a connection: what has come, what was sent, and what waits on the way.
  */
+import type { Readable, Writable } from "node:stream";
 import type { Budget } from "./budget.ts";
 import type { CloseReason } from "./close-reason.ts";
 import { PortPair } from "./port-pair.ts";
@@ -8,11 +9,17 @@ import { Reader } from "./reader.ts";
 import type { Speaker } from "./speaker.ts";
 
 export abstract class Traffic extends PortPair {
-  #reader: Reader | null = null;
+  #reader: Reader | null;
   /** What its protocol knows of it; null where nobody speaks for us. @internal */
   speaker: Speaker | null = null;
   /** The sweeper's, while it has something unsent or keeps us waiting. @internal */
   budget: Budget | null = null;
+
+  // Written out: the one that the compiler makes up passes its arguments on slowly.
+  constructor(input: Readable, output: Writable) {
+    super(input, output);
+    this.#reader = null;
+  }
 
   abstract get closeReason(): CloseReason | null;
   /** The reader took bytes from the port. @internal */

@@ -93,7 +93,7 @@ function isFrom(socket: Socket, server: object): boolean {
 
 /** The sockets on which a server of node:http or node:https speaks HTTP/1, and whether a request is being received. */
 export function httpSocketsOf(server: object): Map<Socket, boolean> | undefined {
-  const list = bySymbol(server, "http.server.connections") as Partial<ConnectionsList> | undefined;
+  const list = httpConnections(server) as Partial<ConnectionsList> | undefined;
   if (typeof list?.all !== "function" || typeof list.active !== "function") return undefined;
   const active = new Set(list.active());
   const sockets = new Map<Socket, boolean>();
@@ -108,13 +108,13 @@ interface ConnectionsList {
 
 /** The settings that an HTTP/2 server was given; undefined where they cannot be read. */
 export function http2Settings(server: object): { readonly maxConcurrentStreams?: number } | undefined {
-  const settings = (bySymbol(server, "options") as { settings?: unknown } | undefined)?.settings;
+  const settings = (optionsOf(server) as { settings?: unknown } | undefined)?.settings;
   return typeof settings === "object" && settings !== null ? settings : undefined;
 }
 
 /** All bytes that a program has written to a stream of HTTP/2; undefined where they are not counted. */
 export function streamBytesWritten(stream: object): number | undefined {
-  const written = (bySymbol(stream, "kHandle") as { bytesWritten?: unknown } | undefined)?.bytesWritten;
+  const written = (handleOf(stream) as { bytesWritten?: unknown } | undefined)?.bytesWritten;
   return typeof written === "number" ? written : undefined;
 }
 
@@ -123,7 +123,7 @@ export function streamBytesWritten(stream: object): number | undefined {
  * and http2 says so to nobody. False where that cannot be known.
  */
 export function isSessionDead(session: object): boolean {
-  const handle = bySymbol(session, "kHandle") as { hasPendingData?: unknown } | undefined;
+  const handle = handleOf(session) as { hasPendingData?: unknown } | undefined;
   if (typeof handle?.hasPendingData !== "function") return false;
   return handle.hasPendingData() === false;
 }
@@ -140,7 +140,7 @@ export function http2SessionOn(socket: Socket): ServerHttp2Session | undefined {
 
 /** The open streams of a session of HTTP/2; undefined where they cannot be known. */
 export function http2StreamsOf(session: ServerHttp2Session): readonly ServerHttp2Stream[] | undefined {
-  const streams = (bySymbol(session, "state") as { streams?: unknown } | undefined)?.streams;
+  const streams = (stateOf(session) as { streams?: unknown } | undefined)?.streams;
   // Of a class of Node's own, which is not `instanceof Map`.
   if (!types.isMap(streams)) return undefined;
   const all: unknown[] = [...Map.prototype.values.call(streams)];
@@ -159,21 +159,28 @@ export function http2HeadOf(stream: ServerHttp2Stream): readonly string[] | unde
 }
 
 function compatRequest(stream: ServerHttp2Stream): { rawHeaders?: unknown } | null | undefined {
-  return bySymbol(stream, "request") as { rawHeaders?: unknown } | null | undefined;
+  return requestOn(stream) as { rawHeaders?: unknown } | null | undefined;
 }
 
-/** What hangs on an object under a symbol that Node keeps to itself. */
-function bySymbol(object: object, description: string): unknown {
-  let symbol = symbols.get(description);
-  if (symbol === undefined || !(symbol in object)) {
-    symbol = Object.getOwnPropertySymbols(object).find((own) => own.description === description);
-    if (symbol === undefined) return undefined;
-    symbols.set(description, symbol);
-  }
-  return Reflect.get(object, symbol);
+/** Reads what hangs on objects under a symbol that Node keeps to itself: it is looked for until it has been found once. */
+function readerOf(description: string): (object: object) => unknown {
+  let symbol: symbol | undefined;
+  return (object) => {
+    const value = symbol === undefined ? undefined : (object as Record<symbol, unknown>)[symbol];
+    if (value !== undefined || (symbol !== undefined && symbol in object)) return value;
+    const found = Object.getOwnPropertySymbols(object).find((own) => own.description === description);
+    if (found === undefined) return undefined;
+    symbol = found;
+    return Reflect.get(object, found);
+  };
 }
 
-const symbols: Map<string, symbol> = new Map();
+const httpConnections = readerOf("http.server.connections");
+const optionsOf = readerOf("options");
+const handleOf = readerOf("kHandle");
+const stateOf = readerOf("state");
+const requestOn = readerOf("request");
+const asyncIdOf = readerOf("async_id_symbol");
 
 /** Whether a server has ever listened; false where that cannot be known. */
 export function hasListened(server: object): boolean {
@@ -182,7 +189,7 @@ export function hasListened(server: object): boolean {
 
 /** The number under which Node follows a server that has listened; negative before, undefined where it is missing. */
 export function asyncId(server: object): number | undefined {
-  const id: unknown = bySymbol(server, "async_id_symbol");
+  const id: unknown = asyncIdOf(server);
   return typeof id === "number" ? id : undefined;
 }
 

@@ -1,6 +1,9 @@
 /**
- * Which of the private properties in node-internals.ts this Node has. Tried once a process, on objects made for it: no
- * port is opened, no byte is sent, and nothing is left.
+ * Which of the private properties in node-internals.ts this Node has. Each is tried once a process, when a server first
+ * needs it, on objects made for it: no port is opened, no byte is sent, and nothing is left.
+ *
+ * Nothing is left but what V8 has learned, so no trial is made that the server has no use for: one TLS socket, or one session of
+ * HTTP/2 on a socket of TCP, and every event of every emitter costs an array more from then on.
  */
 import { IncomingMessage, ServerResponse, createServer as createHttpServer } from "node:http";
 import { createServer as createHttp2Server } from "node:http2";
@@ -37,8 +40,18 @@ interface Trial {
   readonly response: ServerResponse;
 }
 
+/** What a server is, as far as the trials ask. */
+export interface Occasion {
+  readonly isEncrypted: boolean;
+  readonly speaksHttp2: boolean;
+  /** Whether it may have clients that are older than its manager. */
+  readonly listens: boolean;
+}
+
 interface Internal extends MissingInternal {
   works(trial: Trial): boolean;
+  /** Where it is not needed by all. */
+  isNeeded?(occasion: Occasion): boolean;
 }
 
 const internals: readonly Internal[] = [
@@ -51,6 +64,7 @@ const internals: readonly Internal[] = [
   {
     property: "tlsSocket._parent",
     effect: "TLS sockets are told by their addresses, which those on unix sockets do not have",
+    isNeeded: ({ isEncrypted }) => isEncrypted,
     works({ socket }) {
       const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ ca: [] }) });
       secure.on("error", ignore);
@@ -114,6 +128,7 @@ const internals: readonly Internal[] = [
   {
     property: "tlsSocket._emitTLSError",
     effect: "sockets of TLS that are older than their manager are known by the bytes below them",
+    isNeeded: ({ isEncrypted, listens }) => isEncrypted && listens,
     works() {
       const socket = unconnected();
       const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ ca: [] }) });
@@ -127,6 +142,7 @@ const internals: readonly Internal[] = [
     property: "the session of a socket of HTTP/2, and its streams",
     effect:
       "sessions of HTTP/2 that are older than their manager become its own with their next stream, and the streams in flight are not seen",
+    isNeeded: ({ speaksHttp2, listens }) => speaksHttp2 && listens,
     works() {
       const socket = unconnected();
       let made: ServerHttp2Session | undefined;
@@ -152,24 +168,30 @@ const internals: readonly Internal[] = [
   },
 ];
 
-/** The private properties that this Node lacks. */
-export function missingInternals(): readonly MissingInternal[] {
+/** The private properties that this Node lacks; of all, or of those that a server needs and that were not tried before. */
+export function missingInternals(occasion?: Occasion): readonly MissingInternal[] {
+  const due = occasion === undefined ? internals : internals.filter((internal) => isDue(internal, occasion));
+  if (due.length === 0) return [];
   const socket = unconnected();
   const response = new ServerResponse(new IncomingMessage(socket));
   try {
-    return internals.filter((internal) => !doesWork(internal, { socket, response }));
+    return due.filter((internal) => !doesWork(internal, { socket, response }));
   } finally {
     socket.destroy();
   }
 }
 
-let told = false;
+const tried: Set<Internal> = new Set();
 
-/** Says as a process warning, once a process, which private properties are missing and what is worse without them. */
-export function warnOfMissingInternals(): void {
-  if (told) return;
-  told = true;
-  const missing = missingInternals();
+function isDue(internal: Internal, occasion: Occasion): boolean {
+  if (tried.has(internal) || internal.isNeeded?.(occasion) === false) return false;
+  tried.add(internal);
+  return true;
+}
+
+/** Says as a process warning, of each once a process, which private properties are missing and what is worse without them. */
+export function warnOfMissingInternals(occasion: Occasion): void {
+  const missing = missingInternals(occasion);
   if (missing.length === 0) return;
   const list = missing.map(({ property, effect }) => `${property} (${effect})`).join("; ");
   warn(

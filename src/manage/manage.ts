@@ -11,6 +11,7 @@
  * ```
  */
 import type { Server } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { ArgumentTypeError } from "../core/errors.ts";
 import { checkBoolean, checkFunction, checkOptions, optional } from "../core/options.ts";
@@ -78,7 +79,6 @@ export interface Attaching {
 export function attach(all: readonly Server[], limits: SafetyLimits, attaching: Attaching): Managed {
   const { settings = {}, observeOnly = false, onDrain, automatic } = attaching;
   const { clock } = settings;
-  warnOfMissingInternals();
   const custodian = makeCustodian(undefined, { name: "servers", ...(clock && { clock }) });
   const listeners: Listener[] = [];
   try {
@@ -108,6 +108,11 @@ function listen(
 ): Listener {
   const kind = kindOf(server);
   if (kind === undefined) throw notAServer("servers", server);
+  warnOfMissingInternals({
+    isEncrypted: server instanceof TlsServer,
+    speaksHttp2: kind === "http2" || kind === "http2-secure",
+    listens: server.listening,
+  });
   const { protocol, limits } = speechOf(server, kind, wanted);
   try {
     return new Listener(server, protocol, custodian, { ...settings, safetyLimits: limits }, { observeOnly });

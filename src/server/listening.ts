@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import type { ListenOptions, Server } from "node:net";
 import { ListenError } from "../core/errors.ts";
+import { hasListened } from "../core/node-internals.ts";
 
 /** The options of `net.Server.listen`. */
 export const listenKeys: readonly (keyof ListenOptions | "reusePort" | "fd" | "handle")[] = [
@@ -49,11 +50,12 @@ export function isStopping(server: Server): boolean {
 }
 
 /**
- * Stops accepting, and touches no connection. Where HTTP servers are told to close they destroy what they call idle
- * connections, among them those whose last answer is still on its way to a slow client.
+ * Stops accepting, and touches no connection. A server that is still looking up the address to listen on will not listen.
+ * Where HTTP servers are told to close they destroy what they call idle connections, among them those whose last answer is
+ * still on its way to a slow client.
  */
 export function stopListening(server: Server & { closeIdleConnections?(): void }): void {
-  if (!server.listening) return;
+  if (!server.listening && hasListened(server)) return;
   const own = Object.getOwnPropertyDescriptor(server, "closeIdleConnections");
   server.closeIdleConnections = () => {};
   stopping.add(server);

@@ -98,3 +98,42 @@ test("a program on a Node that lacks some is warned once, by name, and is served
   assert.equal(stderr.match(/PortreeveNodeWarning/g)?.length, 1);
   assert.match(stderr, /lacks .*process\._getActiveHandles and socket\._server \(connections that are older/);
 });
+
+test("no TLS socket and no session of HTTP/2 is made for a server that has no use for what they tell", () => {
+  const script = `
+    import { createHook } from "node:async_hooks";
+    import { EventEmitter, once } from "node:events";
+    import { createServer } from "node:http";
+    import { createServer as createHttp2Server } from "node:http2";
+    import { createServer as createTlsServer } from "node:tls";
+    const { manage } = await import(process.argv[1] + "/src/index.js");
+    const made = [];
+    createHook({ init: (_, type) => made.push(type) }).enable();
+    const { emit } = EventEmitter.prototype;
+    EventEmitter.prototype.emit = function (event, ...args) {
+      made.push(event);
+      return emit.call(this, event, ...args);
+    };
+    const counted = (what) => {
+      const types = made.splice(0);
+      console.log(what, types.includes("TLSWRAP"), types.includes("session"));
+    };
+    manage(createServer());
+    counted("http");
+    manage(createHttp2Server());
+    counted("http2");
+    manage(createTlsServer());
+    counted("tls");
+    const listening = createHttp2Server().listen(0, "127.0.0.1");
+    await once(listening, "listening");
+    const managed = manage(listening);
+    counted("http2 that listens");
+    await managed.close();
+  `;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script, compiledRoot], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  assert.equal(stderr, "");
+  assert.equal(stdout, "http false false\nhttp2 false false\ntls true false\nhttp2 that listens false true\n");
+});

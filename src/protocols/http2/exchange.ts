@@ -9,6 +9,7 @@
 import { constants } from "node:http2";
 import type { ServerHttp2Stream } from "node:http2";
 import { defineChannel } from "../../core/channels.ts";
+import type { Linked } from "../../core/linked-list.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
@@ -39,7 +40,24 @@ export function http2Code(reason: CloseReason): number {
 
 const codes: Readonly<Record<string, number | undefined>> = { ...constants } as never;
 
-export class Exchange implements RequestHost {
+const exchangeKey = Symbol("portreeve.exchange");
+
+interface Exchanging {
+  [exchangeKey]?: Exchange;
+}
+
+/** Makes its stream lead to it. */
+export function markExchange(exchange: Exchange): void {
+  (exchange.stream as Exchanging)[exchangeKey] = exchange;
+}
+
+/** The exchange of a stream that is open and watched. */
+export function exchangeOf(stream: object): Exchange | undefined {
+  const exchange = (stream as Exchanging)[exchangeKey];
+  return exchange === undefined || exchange.place === 0 ? undefined : exchange;
+}
+
+export class Exchange implements RequestHost, Linked<Exchange> {
   readonly connection: Connection;
   readonly stream: ServerHttp2Stream;
   /** When its response must have begun, body aside: for `setDeadline` to move. @internal */
@@ -56,6 +74,10 @@ export class Exchange implements RequestHost {
   #bodyAllowed = 0;
   /** Whether it was closed from this side. */
   closedHere = false;
+  /** Its place among the open ones of its session. */
+  older: Exchange | null = null;
+  newer: Exchange | null = null;
+  place = 0;
 
   constructor(connection: Connection, stream: ServerHttp2Stream, hasten: (deadline: number) => void) {
     this.connection = connection;
@@ -143,6 +165,7 @@ export class Exchange implements RequestHost {
 
   /** Nobody watches it any more; what the program has opened for it still ends with it. */
   letGo(): void {
+    delete (this.stream as Exchanging)[exchangeKey];
     this.body?.letGo();
     const request = this.#request;
     if (request !== null) this.stream.once("close", () => request.end("completed"));

@@ -48,7 +48,10 @@ export function watchStream(stream: ServerHttp2Stream): void {
  * all the rest costs a stream.
  */
 export function hearStreamErrors(stream: ServerHttp2Stream): void {
-  if (!hasCompatRequest(stream) && !stream.listeners("error").includes(ignore)) stream.on("error", ignore);
+  if (stream.listenerCount("error") > 0) {
+    if (hasCompatRequest(stream) || stream.listeners("error").includes(ignore)) return;
+  }
+  stream.on("error", ignore);
 }
 
 /** Gives the session its methods back. */
@@ -151,8 +154,8 @@ function isGone(stream: ServerHttp2Stream): boolean {
   return stream.destroyed || stream.closed || Object.hasOwn(stream, "headersSent");
 }
 
-function respond(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["respond"]>): void {
-  if (!isGone(this)) prototypeOf(this).respond.apply(this, args);
+function respond(this: ServerHttp2Stream, ...[headers, options]: Parameters<ServerHttp2Stream["respond"]>): void {
+  if (!isGone(this)) prototypeOf(this).respond.call(this, headers, options);
 }
 
 function respondWithFD(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["respondWithFD"]>): void {

@@ -5,6 +5,7 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { handleQueue, http2HeadOf, http2StreamsOf, isSessionDead } from "../../core/node-internals.ts";
+import { LinkedList } from "../../core/linked-list.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
@@ -19,7 +20,7 @@ import { judgeHead } from "../heads.ts";
 import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
 import { ControlFrames, allowances } from "./control-frames.ts";
-import { Exchange, http2Code, isRequest } from "./exchange.ts";
+import { Exchange, exchangeOf, http2Code, isRequest, markExchange } from "./exchange.ts";
 import {
   freeSession,
   freeStream,
@@ -47,8 +48,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #shakesHands: boolean;
   /** When the handshake must be over; Infinity once it is. */
   #handshakeBy: number;
-  /** By the number of the stream: making a stream itself a key costs more. */
-  readonly #open: Map<number | undefined, Exchange> = new Map();
+  readonly #open: LinkedList<Exchange> = new LinkedList();
   #requests = 0;
   /** What had been sent at the last look. */
   #sentThen = -1;
@@ -116,7 +116,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (this.#session === null || connection.closeReason !== null) return;
     const now = connection.manager.timers.clock.now();
     const sent = this.#sent;
-    for (const exchange of this.#open.values()) this.#control.allow(exchange.bodyProgress());
+    for (const exchange of this.#open) this.#control.allow(exchange.bodyProgress());
     if (this.#control.judges && !this.#control.look((connection.input as Socket).bytesRead, sent, now)) {
       connection.end("abuse", "maxControlFrames");
       return;
@@ -131,7 +131,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (connection.shouldClose) this.#leave();
     const waiting = this.#waiting;
     const session: SessionSending = { sent, blocked: this.#queued > 0, waiting, streams: this.#open.size };
-    for (const exchange of this.#open.values()) {
+    for (const exchange of this.#open) {
       if (exchange.look(now, session)) session.waiting = this.#waiting;
     }
   }
@@ -143,7 +143,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (this.#handshakeBy <= now) return undefined;
     let next = this.#handshakeBy;
     const busy = this.#open.size > 0;
-    for (const exchange of this.#open.values()) {
+    for (const exchange of this.#open) {
       if (exchange.deadline <= now) exchange.expire();
       if (exchange.deadline > now) next = Math.min(next, exchange.deadline);
     }
@@ -160,7 +160,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const session = this.#session;
     const { manner, httpStatus } = closeReasons[reason];
     if (session === null || session.destroyed || manner === "reset") return;
-    for (const exchange of this.#open.values()) exchange.lastWords(httpStatus);
+    for (const exchange of this.#open) exchange.lastWords(httpStatus);
     const code = this.connection.endsSoon ? http2Code("completed") : http2Code(reason);
     sayGoodbye(session, code, this.#open.size > 0 && this.connection.rawOutput !== null);
   }
@@ -185,7 +185,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       freeSession(session);
       unmarkLayer(session, this.connection);
     }
-    for (const exchange of this.#open.values()) {
+    for (const exchange of this.#open) {
       const { stream } = exchange;
       exchange.letGo();
       freeStream(stream);
@@ -194,7 +194,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   }
 
   requestOf(value: object): ManagedRequest | undefined {
-    const exchange = this.#exchangeOf(value);
+    const exchange = exchangeOf(value);
     if (exchange !== undefined) return exchange.request;
     if (!("rstCode" in value)) return undefined;
     // A handler that asks after the client has gone: what it opens for the request is closed at once.
@@ -204,9 +204,9 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   }
 
   streamEnds(stream: ServerHttp2Stream, error: Error | null): void {
-    const exchange = this.#exchangeOf(stream);
+    const exchange = exchangeOf(stream);
     if (exchange === undefined) return;
-    this.#open.delete(stream.id);
+    this.#open.remove(exchange);
     const { connection } = this;
     const reset = error === null && stream.closed && !exchange.closedHere && (stream.rstCode !== 0 || stream.aborted);
     const byClient = reset && connection.closeReason === null && this.#session?.destroyed === false;
@@ -241,13 +241,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   }
 
   streamClosedHere(stream: ServerHttp2Stream): void {
-    const exchange = this.#exchangeOf(stream);
+    const exchange = exchangeOf(stream);
     if (exchange !== undefined) exchange.closedHere = true;
-  }
-
-  #exchangeOf(value: object): Exchange | undefined {
-    const exchange = this.#open.get((value as Partial<ServerHttp2Stream>).id);
-    return exchange?.stream === value ? exchange : undefined;
   }
 
   #begin(streams: Interception, args: readonly unknown[]): void {
@@ -260,7 +255,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       return;
     }
     // Of those that are older than our being here, some are only now heard of.
-    const exchange = this.#exchangeOf(stream) ?? this.#admit(stream, args[1] as Head, args[3] as string[]);
+    const exchange = exchangeOf(stream) ?? this.#admit(stream, args[1] as Head, args[3] as string[]);
     try {
       if (exchange !== null) streams.pass(args);
     } catch (error) {
@@ -301,7 +296,8 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #take(stream: ServerHttp2Stream): Exchange {
     const { connection } = this;
     const exchange = new Exchange(connection, stream, this.#hasten);
-    this.#open.set(stream.id, exchange);
+    this.#open.add(exchange);
+    markExchange(exchange);
     markLayer(stream, connection);
     watchStream(stream);
     this.#requests++;
@@ -334,7 +330,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       return;
     }
     connection.enter("handling", plan.response);
-    for (const exchange of this.#open.values()) this.#hasten(exchange.deadline);
+    for (const exchange of this.#open) this.#hasten(exchange.deadline);
   }
 
   /** There was no stream, and now there is one. Until the handshake is over its deadline stays in force. */
@@ -386,7 +382,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   /** Bytes that wait in the streams. */
   get #waiting(): number {
     let bytes = 0;
-    for (const { stream } of this.#open.values()) bytes += waitingIn(stream);
+    for (const { stream } of this.#open) bytes += waitingIn(stream);
     return bytes;
   }
 

@@ -9,7 +9,7 @@ import { warnOfFirstCut } from "../limits/first-cut.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import { descriptorLimit, fitCapacity } from "./descriptors.ts";
-import type { Capacity } from "./descriptors.ts";
+import type { FittedCapacity } from "./descriptors.ts";
 import { Permit } from "./permit.ts";
 import type { PermitIssuer } from "./permit.ts";
 import { WaitQueue } from "./wait-queue.ts";
@@ -26,7 +26,7 @@ export interface AdmissionOutcome {
 }
 
 export class Admission implements PermitIssuer {
-  readonly #capacity: Capacity;
+  readonly #capacity: FittedCapacity;
   readonly #limits: SafetyLimits;
   readonly #outcome: AdmissionOutcome;
   readonly #queue: WaitQueue;
@@ -63,6 +63,11 @@ export class Admission implements PermitIssuer {
   /** The most that are served at once: `maxConcurrent`, or less where descriptors are scarce. */
   get effectiveMaxConcurrent(): number {
     return this.#capacity.maxConcurrent;
+  }
+
+  /** How many refused clients may take their time to hang up, as far as descriptors allow. */
+  get maxRefused(): number {
+    return this.#capacity.maxRefused;
   }
 
   /** Decides about a socket, now or when a permit comes back. */

@@ -8,6 +8,10 @@ import { readFileSync } from "node:fs";
 const reserve = 64;
 /** Where so few are allowed that the reserve would take half of them. */
 const smallestShare = 0.5;
+/** Of the reserve, how many may be held by clients that were refused and have not hung up yet. */
+const refusedShare = 0.25;
+/** More than that of those are never waited for. */
+const mostRefused = 1024;
 /** Of the descriptors for clients, how many are for being served; the others are for waiting. */
 const servedShare = 0.8;
 
@@ -28,10 +32,21 @@ export interface Capacity {
   readonly maxWaiting: number;
 }
 
+export interface FittedCapacity extends Capacity {
+  /** Refused clients that may take their time to hang up. */
+  readonly maxRefused: number;
+}
+
 /** What fits under the descriptor limit of what is wanted. */
-export function fitCapacity(wanted: Capacity, limit: number): Capacity {
+export function fitCapacity(wanted: Capacity, limit: number): FittedCapacity {
   const available = Math.max(1, Math.floor(Math.max(limit - reserve, limit * smallestShare)));
-  if (wanted.maxConcurrent + wanted.maxWaiting <= available) return wanted;
+  const fewestRefused = Math.max(1, Math.floor(Math.min(reserve, limit * smallestShare) * refusedShare));
+  const needed = wanted.maxConcurrent + wanted.maxWaiting;
+  if (needed <= available) {
+    const left = limit === Infinity ? Infinity : available - needed;
+    return { ...wanted, maxRefused: Math.min(mostRefused, Math.max(fewestRefused, left)) };
+  }
   const maxConcurrent = Math.min(wanted.maxConcurrent, Math.max(1, Math.floor(available * servedShare)));
-  return { maxConcurrent, maxWaiting: Math.min(wanted.maxWaiting, available - maxConcurrent) };
+  const maxWaiting = Math.min(wanted.maxWaiting, available - maxConcurrent);
+  return { maxConcurrent, maxWaiting, maxRefused: fewestRefused };
 }

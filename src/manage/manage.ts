@@ -84,8 +84,8 @@ export function attach(all: readonly Server[], limits: SafetyLimits, attaching: 
   try {
     for (const server of all) listeners.push(listen(server, limits, custodian, settings, observeOnly));
   } catch (error) {
-    // Bad options: the servers are as they were before.
-    for (const listener of listeners) listener.detach();
+    // The servers and their sockets are as they were before.
+    for (const listener of listeners) listener.letGo();
     void custodian.shutdownAll("bad options");
     throw error;
   }

@@ -120,7 +120,7 @@ export class Managed {
     this.#detached = true;
     for (const listener of this.#listeners) {
       listener.letGo();
-      this.#forget(listener.server);
+      this.#forget(listener);
     }
     // Nothing is left below it but connections whose end has begun, and goes on.
     this.#custodian.parent?.release(this.#custodian);
@@ -172,14 +172,16 @@ export class Managed {
   #end(): void {
     for (const listener of this.#listeners) {
       listener.detach();
-      this.#forget(listener.server);
+      this.#forget(listener);
     }
     void this.#custodian.shutdownAll("closed");
     this.#automatic?.ended();
   }
 
-  #forget(server: object): void {
+  /** Its timers are taken back once nothing of it is under way: one that is armed keeps all of it until it goes off. */
+  #forget({ server, manager }: Listener): void {
     const marked = server as { [managedKey]?: Managed };
     if (marked[managedKey] === this) delete marked[managedKey];
+    void manager[Symbol.asyncDispose]();
   }
 }

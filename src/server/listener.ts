@@ -26,6 +26,7 @@ import { interceptEmit } from "../protocols/intercept.ts";
 import type { Interception } from "../protocols/intercept.ts";
 import type { Adopt, Protocol } from "../protocols/protocol.ts";
 import { openSockets } from "./open-sockets.ts";
+import { Refusals } from "./refusals.ts";
 
 const abandonedChannel = defineChannel<{ connection: Connection }>("portreeve.work.abandoned");
 
@@ -55,6 +56,7 @@ export class Listener implements ConnectionHost {
   readonly protocol: Protocol;
   readonly #custodian: Custodian;
   readonly #connections: Interception;
+  readonly #refusals: Refusals;
   #detached = false;
   /** The program's work for a connection that lives, until it has settled. */
   readonly #work: Map<Connection, Promise<void>> = new Map();
@@ -71,16 +73,19 @@ export class Listener implements ConnectionHost {
     this.#custodian = custodian;
     this.manager = new ConnectionManager(options, { looks: protocol.looks, observeOnly });
     custodian.manage(this.manager.connections, connectionsKind);
-    const { safetyLimits } = this.manager;
-    this.admission = new Admission(safetyLimits, this.manager.plainTimers, {
+    const { safetyLimits, plainTimers } = this.manager;
+    this.admission = new Admission(safetyLimits, plainTimers, {
       admitted: (socket, permit) => this.#connect(socket, permit),
       refused: (socket) => this.#refuse(socket),
     });
+    this.#refusals = new Refusals(plainTimers, safetyLimits.lingerTimeout, this.admission.maxRefused);
     this.#connections = interceptEmit(server, "connection", (args) => this.#accept(args[0] as Socket));
-    if (protocol.adoption === undefined) return;
-    protocol.findMore?.((socket) => this.#adopt(socket, protocol.adoption?.()));
-    const adopt = protocol.adoption();
-    for (const socket of openSockets(server)) this.#adopt(socket, adopt);
+    try {
+      this.#adoptAll();
+    } catch (error) {
+      this.letGo();
+      throw error;
+    }
   }
 
   /** Gives the server its own events back. */
@@ -138,10 +143,15 @@ export class Listener implements ConnectionHost {
   /** Says so to the client, which has no longer to go than one whose connection ends. */
   #refuse(socket: Socket): void {
     this.protocol.refuse(socket);
-    if (socket.destroyed) return;
-    const { plainTimers, safetyLimits } = this.manager;
-    const timer = plainTimers.start(safetyLimits.lingerTimeout, () => socket.destroy());
-    socket.once("close", () => timer.cancel());
+    this.#refusals.add(socket);
+  }
+
+  #adoptAll(): void {
+    const { protocol, server } = this;
+    if (protocol.adoption === undefined) return;
+    protocol.findMore?.((socket) => this.#adopt(socket, protocol.adoption?.()));
+    const adopt = protocol.adoption();
+    for (const socket of openSockets(server)) this.#adopt(socket, adopt);
   }
 
   /** Takes over a socket that the server's own listeners have had since before we came. */

@@ -34,8 +34,20 @@ test("what fits already stays as it is", () => {
   fc.assert(
     fc.property(wanted, (capacity) => {
       const enough = capacity.maxConcurrent + capacity.maxWaiting + 64;
-      assert.deepEqual(fitCapacity(capacity, enough), capacity);
-      assert.deepEqual(fitCapacity(capacity, Infinity), capacity);
+      for (const limit of [enough, Infinity]) {
+        const { maxConcurrent, maxWaiting } = fitCapacity(capacity, limit);
+        assert.deepEqual([maxConcurrent, maxWaiting], [capacity.maxConcurrent, capacity.maxWaiting]);
+      }
+    }),
+  );
+});
+
+test("refused clients that take their time have at least one descriptor, and with all others stay below the limit", () => {
+  fc.assert(
+    fc.property(wanted, limit, (capacity, descriptors) => {
+      const fit = fitCapacity(capacity, descriptors);
+      assert.ok(fit.maxRefused >= 1 && fit.maxRefused <= 1024);
+      assert.ok(fit.maxConcurrent + fit.maxWaiting + fit.maxRefused <= descriptors);
     }),
   );
 });

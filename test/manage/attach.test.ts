@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
@@ -275,4 +276,25 @@ test("where Node does not tell which sockets a server has, they are owned from t
   }
   const [warning] = await warned;
   assert.match(warning.message, /4 connections were open .* and 0 could be found/);
+});
+
+test("where one of several servers cannot be managed, all of them and their clients are as they were", async (t) => {
+  const fine = await startServer(t, "http");
+  const clients = await fill(fine, "http");
+  await settle();
+  const looks = (): unknown =>
+    fine.accepted.map((socket) => [Reflect.ownKeys(socket).length, socket.listenerCount("error")]);
+  const before = looks();
+  const broken = createServer().listen(0, "127.0.0.1");
+  await once(broken, "listening");
+  t.after(() => broken.close());
+  broken.getConnections = () => {
+    throw new Error("of its own");
+  };
+  assert.throws(() => manage([fine.server, broken]), /of its own/);
+  assert.deepEqual(looks(), before);
+  for (const socket of fine.accepted) assert.equal(connectionOf(socket), undefined);
+  for (const server of [fine.server, broken]) assert.equal(Object.hasOwn(server, "emit"), false);
+  clients.idle.write(get("/"));
+  await clients.idle.gets(/200 OK/);
 });

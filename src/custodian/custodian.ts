@@ -186,7 +186,9 @@ export class Custodian extends Member {
    * reported and stop nothing. Calling it again does nothing. Racket entry: `custodian-shutdown-all`.
    */
   shutdownAll(reason: unknown = "shutdown"): Promise<ShutdownReport> {
-    return this.begin(reason).report;
+    this.begin(reason)?.tell();
+    // It has been begun by now.
+    return (this.#shutdown as Shutdown).report;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -212,8 +214,13 @@ export class Custodian extends Member {
 
   /** Something was charged here or below. @internal */
   noteCharge(): void {
+    this.tellCharged();
+    for (let { owner } = this; owner !== null; owner = owner.owner) owner.tellCharged();
+  }
+
+  /** @internal */
+  tellCharged(): void {
     this.#charges?.tellListeners();
-    this.owner?.noteCharge();
   }
 
   /** Puts a value of a known kind under this custodian, unless it has ended already. @internal */
@@ -242,24 +249,24 @@ export class Custodian extends Member {
     if (this.#shutdown !== null) throw shutDownError(this.#shutdown.reason, this.name);
   }
 
-  /** @internal */
-  override end(reason: unknown): boolean {
-    return this.begin(reason).isDone;
-  }
-
-  /** @internal */
-  override expire(timeout: number): void {
-    this.#shutdown?.expire(timeout);
+  /** Those who were told to end, and are not there yet. @internal */
+  slowMembers(): readonly Member[] {
+    return this.#shutdown?.slowMembers ?? [];
   }
 
   /** A member ended, or is given up. @internal */
   memberEnded(member: Member): void {
-    if (member.owner !== this) return;
+    this.forget(member)?.finishIfDone();
+  }
+
+  /** It is no member any more. @returns the shutdown that may be done now @internal */
+  forget(member: Member): Shutdown | null {
+    if (member.owner !== this) return null;
     member.list?.remove(member);
     member.owner = null;
     if (isResource(member)) member.unwatch();
     leakTracer()?.changed(this, false);
-    this.#shutdown?.finishIfDone();
+    return this.#shutdown;
   }
 
   /** @internal */
@@ -276,18 +283,23 @@ export class Custodian extends Member {
 
   /** @internal */
   gather(error: Error): void {
-    if (this.#shutdown === null) return;
-    this.#shutdown.gather(error);
-    this.owner?.gather(error);
+    if (!this.gatherOwn(error)) return;
+    let { owner } = this;
+    while (owner?.gatherOwn(error) === true) ({ owner } = owner);
   }
 
-  private begin(reason: unknown): Shutdown {
-    if (this.#shutdown !== null) return this.#shutdown;
-    const shutdown = new Shutdown(this, reason);
-    this.#shutdown = shutdown;
+  /** @returns whether its shutdown has begun @internal */
+  gatherOwn(error: Error): boolean {
+    this.#shutdown?.gather(error);
+    return this.#shutdown !== null;
+  }
+
+  /** Begins its shutdown, which is yet to tell its members. @returns null where it has begun before @internal */
+  begin(reason: unknown): Shutdown | null {
+    if (this.#shutdown !== null) return null;
+    this.#shutdown = new Shutdown(this, this.#members, reason);
     this.#controller?.abort(abortReason(reason, this.name));
-    shutdown.tell(this.#members);
-    return shutdown;
+    return this.#shutdown;
   }
 
   /** Makes another custodian a child. */

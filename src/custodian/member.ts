@@ -24,11 +24,6 @@ export abstract class Member {
   constructor(kind: ResourceKind | null) {
     this.kind = kind;
   }
-
-  /** Starts the end. @returns true when it has ended on return; else `owner.memberEnded` is called later. @internal */
-  abstract end(reason: unknown): boolean;
-  /** The finalizer timeout passed: ends it without its consent. @internal */
-  abstract expire(timeout: number): void;
 }
 
 /** What an emitter says when it is cut in the middle of something: it was we who cut it. */
@@ -100,7 +95,8 @@ export class Resource extends Member {
     else (this.value as Emitter).off(closeEvent, watcher);
   }
 
-  override end(reason: unknown): boolean {
+  /** Starts the end. @returns true when it has ended on return; else `owner.memberEnded` is called later. */
+  end(reason: unknown): boolean {
     if (this.kind.mayFail === true) this.hearErrors();
     this.#isTold = true;
     const result = this.kind.shutDown(this.value, reason);
@@ -117,7 +113,8 @@ export class Resource extends Member {
     return this.#closedMeanwhile || closeEvent === undefined || endsAtOnce === true || this.isClosed;
   }
 
-  override expire(timeout: number): void {
+  /** The finalizer timeout passed: ends it without its consent. */
+  expire(timeout: number): void {
     if (this.isClosed) return;
     this.owner?.fail(new FinalizerTimeoutError(`the ${this.kind.name}`, timeout));
     this.kind.force?.(this.value);

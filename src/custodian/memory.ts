@@ -51,9 +51,16 @@ export function custodianLimitMemory(limit: Custodian, bytes: Size, stop: Custod
 }
 
 /** The bytes held below a custodian, charged or buffered. */
-function bytesHeld(custodian: Custodian): number {
-  let bytes = custodian.charged;
-  for (const value of custodian.managedList()) bytes += isCustodian(value) ? bytesHeld(value) : bytesBuffered(value);
+function bytesHeld(top: Custodian): number {
+  let bytes = 0;
+  const custodians = [top];
+  for (let custodian = custodians.pop(); custodian !== undefined; custodian = custodians.pop()) {
+    bytes += custodian.charged;
+    for (const value of custodian.managedList()) {
+      if (isCustodian(value)) custodians.push(value);
+      else bytes += bytesBuffered(value);
+    }
+  }
   return bytes;
 }
 

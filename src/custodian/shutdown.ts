@@ -3,12 +3,16 @@
  * for.
  *
  *     telling --all have been told--> waiting --all have ended, or the finalizer timeout--> done
+ *
+ * Trees may be very deep. So nothing here goes down or up by calls within calls: the shutdown at the top tells everything
+ * below it, and an end that reaches upwards does so in a loop.
  */
 import { defineChannel } from "../core/channels.ts";
 import { toError } from "../core/report.ts";
 import type { Custodian } from "./custodian.ts";
 import type { Bounded } from "./finalizers.ts";
 import { leakTracer } from "./leaks.ts";
+import { isResource } from "./member.ts";
 import type { Member, Resource } from "./member.ts";
 import { MemberList } from "./member-list.ts";
 
@@ -37,6 +41,10 @@ export class Shutdown implements Bounded {
   later: Bounded | null = null;
   readonly reason: unknown;
   readonly #custodian: Custodian;
+  /** Those that are yet to be told, while it is telling. */
+  private readonly untold: MemberList;
+  /** Which is telling, too, and goes on when all here have been told. */
+  private above: Shutdown | null = null;
   #state: "telling" | "waiting" | "done" = "telling";
   /** Told to end, and not there yet. */
   readonly #slow: MemberList = new MemberList();
@@ -45,8 +53,9 @@ export class Shutdown implements Bounded {
   #settle: Settle | null = null;
   #isBounded = false;
 
-  constructor(custodian: Custodian, reason: unknown) {
+  constructor(custodian: Custodian, members: MemberList, reason: unknown) {
     this.#custodian = custodian;
+    this.untold = members;
     this.reason = reason;
   }
 
@@ -64,16 +73,10 @@ export class Shutdown implements Bounded {
     return this.#report;
   }
 
-  /** Tells everything in the list to end. A closer may take others out of it; it is over when the list is empty. */
-  tell(members: MemberList): void {
-    for (let member = members.newest; member !== null; member = members.newest) {
-      members.remove(member);
-      this.endMember(member);
-    }
-    this.#state = "waiting";
-    this.finishIfDone();
-    if (this.isDone || this.endsWithAbove()) return;
-    this.bound();
+  /** Tells everything to end, here and below. A closer may take others out; it is over when nobody is left to be told. */
+  tell(): void {
+    let telling = this.tellDown();
+    while (telling !== null) telling = telling.tellDown();
   }
 
   /** Ends what came too late to be owned. A shutdown that is still under way waits for it. */
@@ -86,34 +89,76 @@ export class Shutdown implements Bounded {
     if (this.isDone && this.#slow.newest !== null && !this.#isBounded) this.bound();
   }
 
-  /** Call it when a member has ended. */
+  /** Call it when a member has ended. What is above may be done with it. */
   finishIfDone(): void {
-    if (this.#state === "telling" || this.#slow.newest !== null) return;
-    if (this.#isBounded) this.#custodian.environment.finalizers.remove(this);
-    this.#isBounded = false;
-    // Of what came late nobody is told.
-    if (this.isDone) return;
-    this.#state = "done";
-    if (shutDownChannel.hasSubscribers) {
-      shutDownChannel.publish({ custodian: this.#custodian, reason: this.reason, ...this.outcome() });
-    }
-    this.#settle?.(this.outcome());
-    leakTracer()?.closed(this.#custodian);
-    this.#custodian.owner?.memberEnded(this.#custodian);
+    let shutdown: Shutdown | null = this.finish();
+    while (shutdown !== null) shutdown = shutdown.finish();
   }
 
   /** The finalizer timeout passed: whoever is still at it is ended without consent, and not waited for. */
   expire(timeout: number): void {
     // In the order in which they were told.
-    for (const member of this.#slow.oldestFirst()) {
-      if (member.list !== this.#slow) continue;
-      member.expire(timeout);
-      this.#custodian.memberEnded(member);
+    const left = this.#slow.oldestFirst().toReversed();
+    for (let member = left.pop(); member !== undefined; member = left.pop()) {
+      const { owner } = member;
+      if (owner === null) continue;
+      const below = isResource(member) ? [] : (member as Custodian).slowMembers();
+      if (below.length > 0) {
+        left.push(member, ...below.toReversed());
+        continue;
+      }
+      if (isResource(member)) member.expire(timeout);
+      owner.memberEnded(member);
     }
+  }
+
+  /** Those who were told to end, and are not there yet, in the order in which they were told. */
+  get slowMembers(): Member[] {
+    return this.#slow.oldestFirst();
   }
 
   gather(error: Error): void {
     if (!this.isDone) (this.#errors ??= []).push(error);
+  }
+
+  /** @returns the shutdown to go on with: that of a custodian below, which is told next, or the one above, when all here are told */
+  private tellDown(): Shutdown | null {
+    for (let member = this.untold.newest; member !== null; member = this.untold.newest) {
+      this.untold.remove(member);
+      if (isResource(member)) {
+        this.endMember(member);
+        continue;
+      }
+      this.#slow.add(member);
+      const below = (member as Custodian).begin(this.reason);
+      if (below === null) continue;
+      below.above = this;
+      return below;
+    }
+    this.#state = "waiting";
+    this.finishIfDone();
+    if (!this.isDone && !this.endsWithAbove()) this.bound();
+    const { above } = this;
+    // Whoever keeps this custodian is to keep none above it.
+    this.above = null;
+    return above;
+  }
+
+  /** @returns the shutdown above, which may be done now */
+  private finish(): Shutdown | null {
+    if (this.#state === "telling" || this.#slow.newest !== null) return null;
+    const custodian = this.#custodian;
+    if (this.#isBounded) custodian.environment.finalizers.remove(this);
+    this.#isBounded = false;
+    // Of what came late nobody is told.
+    if (this.isDone) return null;
+    this.#state = "done";
+    if (shutDownChannel.hasSubscribers) {
+      shutDownChannel.publish({ custodian, reason: this.reason, ...this.outcome() });
+    }
+    this.#settle?.(this.outcome());
+    leakTracer()?.closed(custodian);
+    return custodian.owner?.forget(custodian) ?? null;
   }
 
   /** From now on what is still there has the finalizer timeout. */
@@ -123,14 +168,14 @@ export class Shutdown implements Bounded {
     this.#custodian.environment.finalizers.add(this);
   }
 
-  private endMember(member: Member): void {
-    this.#slow.add(member);
+  private endMember(resource: Resource): void {
+    this.#slow.add(resource);
     try {
-      if (!member.end(this.reason)) return;
+      if (!resource.end(this.reason)) return;
     } catch (error) {
       this.#custodian.fail(toError(error));
     }
-    this.#custodian.memberEnded(member);
+    this.#custodian.memberEnded(resource);
   }
 
   /** Whether the shutdown that this one is part of will expire it, no later than it would expire by itself. */

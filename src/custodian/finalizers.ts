@@ -55,6 +55,9 @@ export class Finalizers {
     else later.earlier = earlier;
     bounded.earlier = null;
     bounded.later = null;
+    if (this.#oldest !== null) return;
+    this.#expiry?.cancel();
+    this.#expiry = null;
   }
 
   closeWindow(): void {

@@ -3,7 +3,11 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ManualClock } from "../../src/core/manual-clock.ts";
+import { Finalizers } from "../../src/custodian/finalizers.ts";
+import type { Bounded } from "../../src/custodian/finalizers.ts";
 import { makeCustodian } from "../../src/custodian/index.ts";
+import { startTimerManager } from "../../src/timers/index.ts";
 import { begin, isSettled, turn } from "./support.ts";
 
 const never = () => new Promise<void>(() => {});
@@ -137,4 +141,19 @@ test("what comes after a shutdown leaves no timer behind when it has ended, and 
     errors.map(({ message }) => message),
     ["the deferred function did not finish closing within 5000 ms"],
   );
+});
+
+test("when nobody is waited for any more no timer is left, however long the finalizer timeout", () => {
+  const clock = new ManualClock();
+  const timers = startTimerManager({ clock });
+  const finalizers = new Finalizers(timers, 3_600_000);
+  const one = (): Bounded => ({ deadline: null, earlier: null, later: null, expire: () => assert.fail("it ended") });
+  const bounded = [one(), one()] as const;
+  for (const each of bounded) finalizers.add(each);
+  clock.advance(20);
+  assert.equal(timers.size, 1);
+  finalizers.remove(bounded[0]);
+  assert.equal(timers.size, 1);
+  finalizers.remove(bounded[1]);
+  assert.equal(timers.size, 0);
 });

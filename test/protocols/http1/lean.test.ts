@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
+import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { manage } from "../../../src/index.ts";
@@ -86,4 +87,50 @@ test("a server serves a stream in memory that is handed to it as a connection, a
   const { idle, cut } = await managed.drain({ grace: "1s" });
   assert.deepEqual({ idle, cut }, { idle: 1, cut: [] });
   assert.equal(stream.destroyed, true);
+});
+
+for (const [how, headers] of [
+  ["after an answer that says close", { Connection: "close" }],
+  ["by a drain", {}],
+] as const) {
+  test(`a connection that was ended ${how} is ended once, though its client ends it, too`, async (t) => {
+    let ends = 0;
+    const web = await startWeb(t, ({ socket }, response) => {
+      const { end } = socket;
+      // What ours, or Node's own, comes to in the end.
+      t.mock.method(Object.getPrototypeOf(socket) as Socket, "end", function count(this: Socket, ...args: unknown[]) {
+        if (this === socket) ends++;
+        return Reflect.apply(end, this, args) as Socket;
+      });
+      response.writeHead(200, headers).end("ok");
+    });
+    const client = await web.connect();
+    client.write(get("/"));
+    await client.gets(/ok/);
+    const drained = "Connection" in headers ? undefined : web.server.drain();
+    assert.equal(await client.ended, "FIN");
+    client.end();
+    await until(() => web.server.connections.size === 0);
+    assert.equal(ends, 1);
+    await drained;
+  });
+}
+
+test("a program that ends a connection once more, with something to say or to be told, is answered as Node does", async (t) => {
+  const sockets: Socket[] = [];
+  const web = await startWeb(t, ({ socket }, response) => {
+    sockets.push(socket);
+    response.writeHead(200, { Connection: "close" }).end("ok");
+  });
+  const client = await web.connect();
+  client.write(get("/"));
+  await client.gets(/ok/);
+  assert.equal(await client.ended, "FIN");
+  const [socket] = sockets;
+  assert.ok(socket);
+  assert.equal(socket.end(), socket);
+  const told = await new Promise<NodeJS.ErrnoException | undefined>((tell) => {
+    socket.end((error?: NodeJS.ErrnoException) => tell(error));
+  });
+  assert.equal(told?.code, "ERR_STREAM_ALREADY_FINISHED");
 });

@@ -99,14 +99,12 @@ export function closeQuietly(
  */
 function end(output: Writable): void {
   output.end();
-  output.end = endAgain;
+  if (output instanceof Socket && output.end === Socket.prototype.end) output.end = endAgain;
 }
 
-/** One function for all outputs. */
-function endAgain(this: Writable, ...args: unknown[]): Writable {
-  if (args.length === 0) return this;
-  const { end: endOf } = Object.getPrototypeOf(this) as { end: (...given: unknown[]) => Writable };
-  return endOf.apply(this, args);
+/** One function for all sockets. */
+function endAgain(this: Socket, ...args: unknown[]): Socket {
+  return args.length === 0 ? this : (Reflect.apply(Reflect.get(Socket.prototype, "end"), this, args) as Socket);
 }
 
 /** A socket whose client has ended, with nothing left to send: closing it says FIN by itself, and nothing is lost. */

@@ -104,7 +104,10 @@ function end(output: Writable): void {
 
 /** One function for all sockets. */
 function endAgain(this: Socket, ...args: unknown[]): Socket {
-  return args.length === 0 ? this : (Reflect.apply(Reflect.get(Socket.prototype, "end"), this, args) as Socket);
+  // A socket that is connected again has not ended.
+  return args.length === 0 && this.writableEnded
+    ? this
+    : (Reflect.apply(Reflect.get(Socket.prototype, "end"), this, args) as Socket);
 }
 
 /** A socket whose client has ended, with nothing left to send: closing it says FIN by itself, and nothing is lost. */

@@ -97,14 +97,17 @@ export class Shutdown implements Bounded {
 
   /** The finalizer timeout passed: whoever is still at it is ended without consent, and not waited for. */
   expire(timeout: number): void {
-    // In the order in which they were told.
+    // In the order in which they were told. A custodian leaves when all below it were ended; who came meanwhile is not waited for.
     const left = this.#slow.oldestFirst().toReversed();
+    const seen: Set<Member> = new Set();
     for (let member = left.pop(); member !== undefined; member = left.pop()) {
       const { owner } = member;
       if (owner === null) continue;
-      const below = isResource(member) ? [] : (member as Custodian).slowMembers();
-      if (below.length > 0) {
-        left.push(member, ...below.toReversed());
+      if (!isResource(member) && !seen.has(member)) {
+        seen.add(member);
+        left.push(member);
+        // One by one: there may be more than a call takes.
+        for (const one of (member as Custodian).slowMembers().toReversed()) left.push(one);
         continue;
       }
       if (isResource(member)) member.expire(timeout);
@@ -129,15 +132,18 @@ export class Shutdown implements Bounded {
         this.endMember(member);
         continue;
       }
-      this.#slow.add(member);
-      const below = (member as Custodian).begin(this.reason);
+      const below = this.beginMember(member as Custodian);
       if (below === null) continue;
       below.above = this;
       return below;
     }
     this.#state = "waiting";
-    this.finishIfDone();
-    if (!this.isDone && !this.endsWithAbove()) this.bound();
+    try {
+      this.finishIfDone();
+      if (!this.isDone && !this.endsWithAbove()) this.bound();
+    } catch (error) {
+      this.#custodian.fail(toError(error));
+    }
     const { above } = this;
     // Whoever keeps this custodian is to keep none above it.
     this.above = null;
@@ -176,6 +182,18 @@ export class Shutdown implements Bounded {
       this.#custodian.fail(toError(error));
     }
     this.#custodian.memberEnded(resource);
+  }
+
+  /** @returns the shutdown of a custodian below, which is yet to tell its own; null where that has begun before, or cannot */
+  private beginMember(custodian: Custodian): Shutdown | null {
+    this.#slow.add(custodian);
+    try {
+      return custodian.begin(this.reason);
+    } catch (error) {
+      this.#custodian.fail(toError(error));
+      this.#custodian.memberEnded(custodian);
+      return null;
+    }
   }
 
   /** Whether the shutdown that this one is part of will expire it, no later than it would expire by itself. */

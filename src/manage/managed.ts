@@ -50,6 +50,8 @@ export class Managed {
   readonly #automatic: AutomaticManagement | undefined;
   #ready = true;
   #detached = false;
+  /** Whether the servers were told to listen no more. */
+  #stopped = false;
   #drained: Promise<DrainReport> | null = null;
   #closed: Promise<void> | null = null;
   /** Ends the delay of a drain before its time. */
@@ -120,7 +122,7 @@ export class Managed {
     this.#detached = true;
     for (const listener of this.#listeners) {
       listener.letGo();
-      this.#forget(listener);
+      this.#forget(listener.server);
     }
     // Nothing is left below it but connections whose end has begun, and goes on.
     this.#custodian.parent?.release(this.#custodian);
@@ -152,7 +154,8 @@ export class Managed {
   }
 
   #stopListening(): void {
-    if (this.#detached) return;
+    if (this.#detached || this.#stopped) return;
+    this.#stopped = true;
     for (const { server } of this.#listeners) stopListening(server);
   }
 
@@ -172,16 +175,15 @@ export class Managed {
   #end(): void {
     for (const listener of this.#listeners) {
       listener.detach();
-      this.#forget(listener);
+      void listener.manager[Symbol.asyncDispose]();
+      this.#forget(listener.server);
     }
     void this.#custodian.shutdownAll("closed");
     this.#automatic?.ended();
   }
 
-  /** Its timers are taken back once nothing of it is under way: one that is armed keeps all of it until it goes off. */
-  #forget({ server, manager }: Listener): void {
+  #forget(server: object): void {
     const marked = server as { [managedKey]?: Managed };
     if (marked[managedKey] === this) delete marked[managedKey];
-    void manager[Symbol.asyncDispose]();
   }
 }

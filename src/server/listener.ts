@@ -108,6 +108,8 @@ export class Listener implements ConnectionHost {
       stopHearing(socket);
       this.#connections.pass([socket]);
     }
+    // A wake-up that is armed would keep all of it until it goes off.
+    void this.manager[Symbol.asyncDispose]();
   }
 
   /** Gives its permit back, as soon as nothing of it is under way any more. */

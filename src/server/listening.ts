@@ -50,7 +50,7 @@ export function isStopping(server: Server): boolean {
 }
 
 /**
- * Stops accepting, and touches no connection. A server that is still looking up the address to listen on will not listen.
+ * Stops accepting, and touches no connection. A server that is still looking up its first address will not listen.
  * Where HTTP servers are told to close they destroy what they call idle connections, among them those whose last answer is
  * still on its way to a slow client.
  */

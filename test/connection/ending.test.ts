@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Socket, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { makeCustodian, newConnection, startConnectionManager } from "../../src/index.ts";
 import { collectEvents, makePortPair } from "../../src/testing/index.ts";
+import { until } from "../support/clients.ts";
 import { connect, settle } from "../support/connections.ts";
 
 test("the first cause is the reason, and it is told once", async () => {
@@ -178,4 +182,24 @@ test("disposing of a connection kills it and waits for its end", async () => {
   await connection[Symbol.asyncDispose]();
   assert.equal(connection.closeReason, "killed");
   assert.equal(connection.phase, "closed");
+});
+
+test("a socket whose connection has ended may be connected again, and ends as ever", async (t) => {
+  const accepted: Socket[] = [];
+  const listener = createServer((socket) => accepted.push(socket.resume()));
+  t.after(() => listener.close());
+  await once(listener.listen(0, "127.0.0.1"), "listening");
+  const { port } = listener.address() as AddressInfo;
+  const socket = new Socket();
+  await once(socket.connect(port, "127.0.0.1"), "connect");
+  const connection = newConnection(startConnectionManager(), socket, socket, makeCustodian(null), false);
+  connection.kill();
+  await connection.closed;
+  await once(socket.connect(port, "127.0.0.1"), "connect");
+  await until(() => accepted.length === 2);
+  const [, second] = accepted;
+  assert.ok(second);
+  const ended = once(second, "end");
+  socket.end();
+  await ended;
 });

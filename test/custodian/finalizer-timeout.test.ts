@@ -157,3 +157,31 @@ test("when nobody is waited for any more no timer is left, however long the fina
   finalizers.remove(bounded[1]);
   assert.equal(timers.size, 0);
 });
+
+test("any number of closers below may be given up at once", async () => {
+  const { custodian, clock } = begin();
+  const child = custodian.child();
+  const count = 200_000;
+  for (let i = 0; i < count; i++) child.defer(never);
+  const report = custodian.shutdownAll();
+  clock.advance(5000);
+  assert.equal((await report).errors.length, count);
+});
+
+test("what comes to a child while its closers are given up does not hold the shutdown up", async () => {
+  const clock = new ManualClock();
+  let late = 0;
+  const custodian = makeCustodian(null, {
+    clock,
+    onError: () => {
+      if (++late > 1000) return;
+      assert.throws(() => child.defer(never), /shut down/);
+    },
+  });
+  const child = custodian.child();
+  child.defer(never);
+  const report = custodian.shutdownAll();
+  clock.advance(5000);
+  assert.equal((await report).errors.length, 1);
+  assert.equal(late, 1);
+});

@@ -46,3 +46,14 @@ test("a server that has closed already is not closed again", async () => {
   for (let turn = 0; turn < 5; turn++) await settle();
   assert.equal(closes, 1);
 });
+
+test("a server that never listened is closed once, though it is drained and closed", async () => {
+  const server = createServer();
+  const managed = manage(server);
+  let closes = 0;
+  server.on("close", () => closes++);
+  await managed.drain();
+  await managed.close();
+  for (let turn = 0; turn < 5; turn++) await settle();
+  assert.equal(closes, 1);
+});

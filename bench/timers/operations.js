@@ -33,7 +33,7 @@ function cancelAll() {
  */
 function time(operate, prepare) {
   const results = [];
-  const passes = size >= 1e6 ? 2 : size >= 1e5 ? 4 : Math.max(6, 400_000 / size);
+  const passes = size >= 1e6 ? 4 : size >= 1e5 ? 12 : Math.max(12, 800_000 / size);
   for (let i = 0; i < passes; i++) {
     prepare?.();
     shuffle(order, random);

@@ -29,20 +29,22 @@ export interface Deadline {
 /** The time, for starts and resets alone. See above. */
 export class SharedClock {
   readonly #clock: Pick<Clock, "now">;
-  /** The last reading. */
+  /** The last reading, and what a burst gives out for it. */
   #reading = 0;
+  #given = 0;
   #quickOnes = 0;
-  #sharing = false;
-  /** How many have shared in this turn. */
+  /** How many more may share the reading; 0 outside a burst. */
+  #left = 0;
+  /** How many shared the earlier readings of this turn. */
   #shared = 0;
-  /** What was written with this reading, and what was written. */
-  #count = 0;
+  /** What was written with this reading, and what was written, from the end. */
   readonly #deadlines: (Deadline | null)[] = Array.from({ length: mostAReading }, () => null);
-  readonly #written: Float64Array = new Float64Array(mostAReading);
+  readonly #written: number[] = Array.from({ length: mostAReading }, () => 0.5);
   /** Bound once, so that a burst allocates no closure. */
   readonly #end: () => void = () => {
     this.settle();
-    this.#sharing = false;
+    this.#left = 0;
+    this.#deadlines.fill(null);
     if (this.#shared < worthWhile) this.#quickOnes = 0;
   };
 
@@ -52,45 +54,58 @@ export class SharedClock {
 
   /** Not before now. Each deadline that is made of it is told to `wrote`. */
   now(): number {
-    if (this.#sharing) return this.#reading + ahead;
-    const now = this.#clock.now();
-    if (this.#quickOnes < quickOnesBefore) this.#quickOnes = now - this.#reading > quick ? 0 : this.#quickOnes + 1;
-    if (this.#quickOnes >= quickOnesBefore) this.#begin();
-    this.#reading = now;
-    return now;
+    return this.#left > 0 ? this.#given : this.#read();
   }
 
   /** `at`, which was made of `now()` just now, is the deadline's new value. */
   wrote(deadline: Deadline, at: number): void {
-    if (!this.#sharing) return;
-    this.#shared++;
-    this.#deadlines[this.#count] = deadline;
-    this.#written[this.#count] = at;
-    if (++this.#count === mostAReading) this.settle();
+    if (this.#left === 0) return;
+    const left = --this.#left;
+    this.#deadlines[left] = deadline;
+    this.#written[left] = at;
+    if (left === 0) this.#readAgain();
   }
 
   /** From here on every deadline is final: what was reset will not move by itself. */
   settle(): void {
-    if (this.#count > 0) this.#readAgain();
+    if (this.#left > 0 && this.#left < mostAReading) this.#readAgain();
+  }
+
+  #read(): number {
+    const now = this.#clock.now();
+    if (this.#quickOnes < quickOnesBefore) this.#quickOnes = now - this.#reading > quick ? 0 : this.#quickOnes + 1;
+    this.#reading = now;
+    if (this.#quickOnes >= quickOnesBefore) this.#begin();
+    return now;
   }
 
   #begin(): void {
-    this.#sharing = true;
+    this.#share(this.#reading);
     this.#shared = 0;
     setImmediate(this.#end);
+  }
+
+  #share(reading: number): void {
+    this.#reading = reading;
+    this.#given = reading + ahead;
+    this.#left = mostAReading;
   }
 
   #readAgain(): void {
     const now = this.#clock.now();
     const passed = now - this.#reading;
-    for (let i = 0; i < this.#count; i++) {
+    if (passed > ahead / 2) this.#correct(passed);
+    this.#shared += mostAReading - this.#left;
+    this.#share(now);
+  }
+
+  /** The program took longer than what was given out lies ahead. */
+  #correct(passed: number): void {
+    for (let i = mostAReading - 1; i >= this.#left; i--) {
       const deadline = this.#deadlines[i] as Deadline;
-      this.#deadlines[i] = null;
       // One that was moved since was read anew.
-      if (passed > ahead / 2 && deadline.at === this.#written[i]) deadline.at += passed;
+      if (deadline.at === this.#written[i]) deadline.at += passed;
     }
-    this.#count = 0;
-    this.#reading = now;
   }
 }
 

@@ -19,7 +19,13 @@ const levels = 4;
 /** Ticks are counted from the start of a turn (124 days at 10 ms), which keeps them small integers in every engine. */
 const ticksPerTurn = 2 ** 30;
 
-// The lists that no tick numbers come first, then the numbered slots of level 0, and so on.
+/**
+ * A slot has so many lists, filled in turn. Where each entry is a cache miss away, a slot that comes up waits for both ends of
+ * each at once.
+ */
+const lists = 2;
+
+// The slots that no tick numbers come first, then the numbered slots of level 0, and so on.
 /** The entries of the slot that is coming up. None is filed here: `~0` would be `ended`. */
 const runningSlot = 0;
 /** Beyond this turn: filed again when the next begins. */
@@ -30,8 +36,9 @@ const neverSlot = 2;
 const overdueSlot = 3;
 const firstNumbered = 4;
 const noSlot = -1;
-/** Two levels, 11 minutes at 10 ms, are enough for most managers; the others are made when they are first needed. */
-const slotsAtFirst = firstNumbered + 2 * slotsPerLevel;
+const noList = -1;
+/** Of level 1, 80 seconds at 10 ms; the others are made when they are first needed. */
+const slotsAtFirst = firstNumbered + slotsPerLevel + slotsPerLevel / 8;
 
 /** The value of `WheelEntry.due` for an entry in no slot: not added yet, or fired or cancelled, for good. */
 export const ended = -1;
@@ -68,7 +75,10 @@ export class TimingWheel {
   #cursor = 0;
   /** The entries that wait. */
   #size = 0;
-  readonly #first: (WheelEntry | null)[] = Array.from({ length: slotsAtFirst }, () => null);
+  /** Whose turn it is of the lists of a slot. */
+  #list = 0;
+  /** Of each list of each slot. */
+  readonly #first: (WheelEntry | null)[] = Array.from({ length: slotsAtFirst * lists }, () => null);
   /** One bit a numbered slot in use, and one bit a word that is not 0, so that empty slots are never walked. */
   readonly #occupied: Int32Array = new Int32Array((levels * slotsPerLevel) / 32);
   #occupiedWords = 0;
@@ -84,7 +94,7 @@ export class TimingWheel {
 
   /** Files a new entry. */
   add(entry: WheelEntry, now: number): void {
-    if (this.#occupiedWords === 0 && this.#first[farSlot] === null) this.#moveCursor(this.#tickAt(now));
+    if (this.#occupiedWords === 0 && this.#isEmpty(farSlot)) this.#moveCursor(this.#tickAt(now));
     this.#size++;
     this.#file(entry, now);
   }
@@ -117,7 +127,7 @@ export class TimingWheel {
 
   /** When the wheel next needs to advance: the time at which a slot in use comes up, or Infinity; -Infinity for at once. */
   nextTime(): number {
-    if (this.#first[overdueSlot] !== null) return -Infinity;
+    if (!this.#isEmpty(overdueSlot)) return -Infinity;
     const slot = this.#nextSlot();
     return slot === noSlot ? Infinity : this.#timeOf(this.#tickOf(slot));
   }
@@ -139,28 +149,32 @@ export class TimingWheel {
 
   /** Takes every entry out. */
   clear(): void {
-    for (let slot = 0; slot < this.#first.length; slot++) {
-      for (let entry = this.#first[slot] ?? null; entry !== null; entry = this.#first[slot] ?? null) this.remove(entry);
+    for (let list = 0; list < this.#first.length; list++) {
+      for (let entry = this.#first[list] ?? null; entry !== null; entry = this.#first[list] ?? null) this.remove(entry);
     }
   }
 
   /**
    * A slot comes up: due entries leave, the others are filed where they now belong. The entries are set apart first,
-   * because `due` runs user code, which may move any of them and file others into the same slot.
-   * They are taken from both ends in turn: where each is a cache miss away, the two chains are waited for at once.
+   * because `due` runs user code, which may move any of them and file others into the same slot. They are taken from
+   * all ends in turn.
    */
   #comeUp(slot: number, now: number, due: (entry: WheelEntry) => number | undefined): void {
     this.work.slots++;
-    const slots = this.#first;
-    let first = slots[slot] ?? null;
-    slots[slot] = null;
+    const firsts = this.#first;
+    for (let list = 0; list < lists; list++) {
+      firsts[runningSlot * lists + list] = firsts[slot * lists + list] ?? null;
+      firsts[slot * lists + list] = null;
+    }
     this.#mark(slot, false);
-    slots[runningSlot] = first;
-    for (let fromEnd = false; first !== null; first = slots[runningSlot] ?? null) {
-      const entry: WheelEntry = fromEnd ? (first.previous as WheelEntry) : first;
-      fromEnd = !fromEnd;
+    for (let turn = 0; !this.#isEmpty(runningSlot); turn++) {
+      const list = runningSlot * lists + (turn % lists);
+      const first = firsts[list] ?? null;
+      if (first === null) continue;
+      const fromEnd = (turn & lists) > 0;
+      const entry = fromEnd ? (first.previous as WheelEntry) : first;
       this.work.entries++;
-      this.#detach(first, entry, runningSlot);
+      this.#detach(first, entry, list);
       if (entry.at > now) {
         this.#file(entry, now);
         continue;
@@ -237,17 +251,22 @@ export class TimingWheel {
 
   /** The slot in use that comes up first, or `noSlot`. Lower levels come up before higher ones. */
   #nextSlot(): number {
-    if (this.#occupiedWords === 0) return this.#first[farSlot] === null ? noSlot : farSlot;
+    if (this.#occupiedWords === 0) return this.#isEmpty(farSlot) ? noSlot : farSlot;
     const word = lowestBit(this.#occupiedWords);
     return firstNumbered + word * 32 + lowestBit(this.#occupied[word] ?? 0);
   }
 
+  #isEmpty(slot: number): boolean {
+    return this.#first[slot * lists] === null && this.#first[slot * lists + 1] === null;
+  }
+
   #link(entry: WheelEntry, slot: number): void {
-    const slots = this.#first;
-    while (slot >= slots.length) slots.push(null);
-    const second = slots[slot] ?? null;
+    const firsts = this.#first;
+    while (slot * lists >= firsts.length) firsts.push(null, null);
+    const list = slot * lists + (this.#list ^= 1);
+    const second = firsts[list] ?? null;
     entry.next = second;
-    slots[slot] = entry;
+    firsts[list] = entry;
     entry.previous = second === null ? entry : second.previous;
     if (second === null) this.#mark(slot, true);
     else second.previous = entry;
@@ -263,15 +282,24 @@ export class TimingWheel {
       return;
     }
     // What is set apart to run keeps its old tick: writing each entry once more would cost a cache miss each.
-    const first = this.#first[runningSlot];
-    const running = first === entry || first?.previous === entry;
-    const slot = running ? runningSlot : due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
-    this.#detach(this.#first[slot] as WheelEntry, entry, slot);
-    if (this.#first[slot] === null) this.#mark(slot, false);
+    const slot = due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
+    const running = this.#listEndingWith(entry, runningSlot);
+    const list = running === noList ? this.#listEndingWith(entry, slot) : running;
+    this.#detach(this.#first[list] as WheelEntry, entry, list);
+    if (this.#isEmpty(slot)) this.#mark(slot, false);
   }
 
-  /** Takes the first or the last entry out of the slot's list. */
-  #detach(first: WheelEntry, entry: WheelEntry, slot: number): void {
+  /** The list of the slot that the entry is the first or the last of, or `noList`. */
+  #listEndingWith(entry: WheelEntry, slot: number): number {
+    for (let list = slot * lists; list < slot * lists + lists; list++) {
+      const first = this.#first[list] ?? null;
+      if (first === entry || first?.previous === entry) return list;
+    }
+    return noList;
+  }
+
+  /** Takes the first or the last entry out of the list. */
+  #detach(first: WheelEntry, entry: WheelEntry, list: number): void {
     const previous = entry.previous as WheelEntry;
     if (entry !== first) {
       previous.next = null;
@@ -280,7 +308,7 @@ export class TimingWheel {
     }
     const { next } = entry;
     if (next !== null) next.previous = previous;
-    this.#first[slot] = next;
+    this.#first[list] = next;
   }
 
   /** Notes whether a numbered slot is in use. */

@@ -123,9 +123,13 @@ export function streamBytesWritten(stream: object): number | undefined {
  * and http2 says so to nobody. False where that cannot be known.
  */
 export function isSessionDead(session: object): boolean {
+  return sessionHasPendingData(session) === false;
+}
+
+/** Whether the session of HTTP/2 has anything to read or to write; undefined where that cannot be known. */
+export function sessionHasPendingData(session: object): unknown {
   const handle = handleOf(session) as { hasPendingData?: unknown } | undefined;
-  if (typeof handle?.hasPendingData !== "function") return false;
-  return handle.hasPendingData() === false;
+  return typeof handle?.hasPendingData === "function" ? handle.hasPendingData() : undefined;
 }
 
 /** The session of HTTP/2 that a socket belongs to: which property has it differs from Node to Node. */

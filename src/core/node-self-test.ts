@@ -1,18 +1,22 @@
 /**
  * Which of the private properties in node-internals.ts this Node has. Each is tried once a process, when a server first
  * needs it, on objects made for it: no port is opened, no byte is sent, and nothing is left.
+ * What only the session or the stream of a client has is tried on the first of them that comes.
  *
  * Nothing is left but what V8 has learned, so no trial is made that the server has no use for: one TLS socket, or one session of
  * HTTP/2 on a socket of TCP, and every event of every emitter costs an array more from then on.
  */
 import { IncomingMessage, ServerResponse, createServer as createHttpServer } from "node:http";
-import { createServer as createHttp2Server } from "node:http2";
-import type { ServerHttp2Session } from "node:http2";
+import { Http2ServerRequest, createServer as createHttp2Server } from "node:http2";
+import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { Socket, createServer } from "node:net";
+import { PassThrough } from "node:stream";
 import { TLSSocket, createSecureContext } from "node:tls";
 import {
   announceKeepAlive,
   asyncId,
+  hasCompatRequest,
+  http2HeadOf,
   http2SessionOn,
   http2Settings,
   http2StreamsOf,
@@ -23,6 +27,8 @@ import {
   responseOnSocket,
   secureSocketOn,
   sentHead,
+  sessionHasPendingData,
+  streamBytesWritten,
   wasUpgraded,
 } from "./node-internals.ts";
 import { warn } from "./report.ts";
@@ -46,6 +52,12 @@ export interface Occasion {
   readonly speaksHttp2: boolean;
   /** Whether it may have clients that are older than its manager. */
   readonly listens: boolean;
+}
+
+/** Tried on the first of its kind that comes. */
+interface First<Kind> extends MissingInternal {
+  came: boolean;
+  works(first: Kind): boolean;
 }
 
 interface Internal extends MissingInternal {
@@ -162,11 +174,38 @@ const internals: readonly Internal[] = [
       http2Settings(createHttp2Server({ settings: { maxConcurrentStreams: 7 } }))?.maxConcurrentStreams === 7,
   },
   {
+    property: "the request that node:http2 hangs on a stream",
+    effect:
+      "each stream has a listener more, and of bodies in flight before the server was managed none is held to maxRequestBodyLength",
+    isNeeded: ({ speaksHttp2 }) => speaksHttp2,
+    works() {
+      const stream = new PassThrough() as unknown as ServerHttp2Stream;
+      const request = new Http2ServerRequest(stream, {}, {}, ["a", "b"]);
+      return hasCompatRequest(stream) && http2HeadOf(stream) === request.rawHeaders;
+    },
+  },
+  {
     property: "the asynchronous id of a server",
     effect: "a server that has closed is not refused",
     works: () => asyncId(createServer()) !== undefined,
   },
 ];
+
+const firstSession: First<ServerHttp2Session> = {
+  property: "what an http2 session has pending",
+  effect:
+    "one that nghttp2 has ended after a fault of its client stays until its deadline, and then has that for its reason",
+  came: false,
+  works: (session) => typeof sessionHasPendingData(session) === "boolean",
+};
+
+const firstStream: First<ServerHttp2Stream> = {
+  property: "the bytes that an http2 stream has sent",
+  effect:
+    "a stream on which the program is silent for responseSendTimeout is cut only when its whole session is silent",
+  came: false,
+  works: (stream) => streamBytesWritten(stream) !== undefined,
+};
 
 /** The private properties that this Node lacks; of all, or of those that a server needs and that were not tried before. */
 export function missingInternals(occasion?: Occasion): readonly MissingInternal[] {
@@ -191,7 +230,26 @@ function isDue(internal: Internal, occasion: Occasion): boolean {
 
 /** Says as a process warning, of each once a process, which private properties are missing and what is worse without them. */
 export function warnOfMissingInternals(occasion: Occasion): void {
-  const missing = missingInternals(occasion);
+  say(missingInternals(occasion));
+}
+
+/** The same, of what only a session has. */
+export function tryFirstSession(session: ServerHttp2Session): void {
+  tryFirst(firstSession, session);
+}
+
+/** The same, of what only a stream has. */
+export function tryFirstStream(stream: ServerHttp2Stream): void {
+  tryFirst(firstStream, stream);
+}
+
+function tryFirst<Kind>(internal: First<Kind>, first: Kind): void {
+  if (internal.came) return;
+  internal.came = true;
+  if (!internal.works(first)) say([internal]);
+}
+
+function say(missing: readonly MissingInternal[]): void {
   if (missing.length === 0) return;
   const list = missing.map(({ property, effect }) => `${property} (${effect})`).join("; ");
   warn(

@@ -10,7 +10,7 @@
 import type { Timer } from "../timers/timer.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 
-/** What waits here. The queue writes these fields. */
+/** What waits here. The queue writes these fields; for those of `Linked` each custodian would need one more. */
 export interface Bounded {
   /** When it is expired, in the clock's milliseconds; null as long as that is not known. */
   deadline: number | null;

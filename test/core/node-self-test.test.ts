@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { Server, ServerResponse, createServer } from "node:http";
-import { createServer as createHttp2Server } from "node:http2";
+import { Http2ServerRequest, createServer as createHttp2Server } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import { Server as NetServer, Socket } from "node:net";
+import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { TLSSocket } from "node:tls";
 import { missingInternals } from "../../src/core/node-self-test.ts";
@@ -53,6 +55,13 @@ const hidden: Readonly<Record<string, () => () => unknown>> = {
     const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === "options");
     assert.ok(symbol);
     return hide(Object.getPrototypeOf(server) as object, symbol, {});
+  },
+  "the request that node:http2 hangs on a stream": () => {
+    const stream = new PassThrough();
+    const request = new Http2ServerRequest(stream as unknown as ServerHttp2Stream, {}, {}, []);
+    const key = Object.getOwnPropertySymbols(stream).find((own) => Reflect.get(stream, own) === request);
+    assert.ok(key);
+    return hide(PassThrough.prototype, key, undefined);
   },
   "the asynchronous id of a server": () => hideOnServers("async_id_symbol", NetServer.prototype),
 };
@@ -136,4 +145,54 @@ test("no TLS socket and no session of HTTP/2 is made for a server that has no us
   });
   assert.equal(stderr, "");
   assert.equal(stdout, "http false false\nhttp2 false false\ntls true false\nhttp2 that listens false true\n");
+});
+
+test("what only a session and a stream of a client have is tried on the first that comes, and said once where a Node lacks it", () => {
+  const script = `
+    import { once } from "node:events";
+    import { connect, createServer } from "node:http2";
+    const { manage } = await import(process.argv[1] + "/src/index.js");
+    const serve = async (server, clients) => {
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      for (let i = 0; i < clients; i++) {
+        const client = connect("http://127.0.0.1:" + server.address().port);
+        let body = "";
+        for await (const text of client.request({ ":path": "/" }).setEncoding("utf8")) body += text;
+        client.close();
+        console.log(body);
+      }
+    };
+    const handleOf = (one) => one[Object.getOwnPropertySymbols(one).find(({ description }) => description === "kHandle")];
+    if (process.argv[2] === "lacking") {
+      // A session is made before anybody hears of it, and so is a stream, which is then told of in the next tick.
+      const { nextTick } = process;
+      process.nextTick = (run, ...args) => {
+        const [session, event, stream] = args;
+        if (event === "stream") Object.defineProperty(handleOf(stream), "bytesWritten", { value: undefined });
+        return nextTick(run, ...args);
+      };
+      const bare = createServer((request, response) => response.end("bare"));
+      bare.on("session", (session) => {
+        Object.defineProperty(Object.getPrototypeOf(handleOf(session)), "hasPendingData", { value: () => undefined });
+      });
+      await serve(bare, 1);
+      bare.close();
+    }
+    const server = createServer((request, response) => response.end("served"));
+    const managed = manage(server);
+    await serve(server, 2);
+    await managed.drain();
+  `;
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ["--input-type=module", "-e", script, compiledRoot, ...args], {
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+  const whole = run();
+  assert.deepEqual([whole.stdout, whole.stderr], ["served\nserved\n", ""]);
+  const { stdout, stderr } = run("lacking");
+  assert.equal(stdout, "bare\nserved\nserved\n");
+  assert.equal(stderr.match(/PortreeveNodeWarning/g)?.length, 2);
+  assert.match(stderr, /lacks .*what an http2 session has pending \(one that nghttp2 has ended/);
+  assert.match(stderr, /lacks .*the bytes that an http2 stream has sent \(a stream on which/);
 });

@@ -6,6 +6,7 @@ import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
 import { handleQueue, http2HeadOf, http2StreamsOf, isSessionDead } from "../../core/node-internals.ts";
 import { LinkedList } from "../../core/linked-list.ts";
+import { tryFirstSession, tryFirstStream } from "../../core/node-self-test.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
@@ -77,6 +78,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   /** The session of this connection was made, and nobody else has heard of it yet. */
   attach(session: ServerHttp2Session): void {
     this.#session = session;
+    tryFirstSession(session);
     markLayer(session, this.connection);
     watchSession(session);
     const streams = interceptEmit(session, "stream", (args) => this.#begin(streams, args));
@@ -295,6 +297,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
 
   #take(stream: ServerHttp2Stream): Exchange {
     const { connection } = this;
+    tryFirstStream(stream);
     const exchange = new Exchange(connection, stream, this.#hasten);
     this.#open.add(exchange);
     markExchange(exchange);

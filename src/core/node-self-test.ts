@@ -243,8 +243,9 @@ export function tryFirstStream(stream: ServerHttp2Stream): void {
   tryFirst(firstStream, stream);
 }
 
-function tryFirst<Kind>(internal: First<Kind>, first: Kind): void {
-  if (internal.came) return;
+function tryFirst<Kind extends { readonly destroyed: boolean }>(internal: First<Kind>, first: Kind): void {
+  // One that is gone has nothing left to be read.
+  if (internal.came || first.destroyed) return;
   internal.came = true;
   if (!internal.works(first)) say([internal]);
 }

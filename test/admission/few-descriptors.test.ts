@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { until } from "../support/clients.ts";
-import { compiledRoot } from "../support/paths.ts";
+import { skip, startWithDescriptors } from "../support/few-descriptors.ts";
 
 const descriptors = 64;
 const clients = 150;
@@ -40,22 +39,13 @@ interface Said {
 
 test(
   "with hardly any descriptors a server says its effective maximum, serves that many, and the next when one ends",
-  { skip: process.platform !== "linux" && "needs ulimit and /proc" },
+  { skip },
   async (t) => {
-    const server = spawn("sh", [
-      "-c",
-      `ulimit -n ${descriptors}; exec "$0" --input-type=module -e "$1" "$2"`,
-      process.execPath,
-      serverScript,
-      compiledRoot,
-    ]);
-    t.after(() => server.kill());
+    const { program: server, complaints } = startWithDescriptors(t, descriptors, serverScript);
     const said: Said[] = [];
     server.stdout.setEncoding("utf8").on("data", (text: string) => {
       for (const line of text.trim().split("\n")) said.push(JSON.parse(line) as Said);
     });
-    let complaints = "";
-    server.stderr.setEncoding("utf8").on("data", (text: string) => (complaints += text));
     await until(() => said.some(({ port }) => port !== undefined) && said.some(({ warning }) => warning !== undefined));
     const { port = 0, maximum = 0 } = said.find((one) => one.port !== undefined) ?? {};
     assert.ok(maximum >= 8 && maximum <= descriptors / 2, `${maximum} at once`);
@@ -86,7 +76,7 @@ test(
     answered[0]?.end("quit\n");
     await until(() => answered.length === maximum + 1);
     assert.equal(server.exitCode, null);
-    assert.doesNotMatch(complaints, /EMFILE|uncaught/i);
+    assert.doesNotMatch(complaints(), /EMFILE|uncaught/i);
     server.kill();
     await once(server, "exit");
   },

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import type { AddressInfo, Socket } from "node:net";
@@ -8,7 +7,7 @@ import { startTimerManager } from "../../src/timers/index.ts";
 import { Refusals } from "../../src/server/refusals.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { until } from "../support/clients.ts";
-import { compiledRoot } from "../support/paths.ts";
+import { skip, startWithDescriptors } from "../support/few-descriptors.ts";
 
 /** A client that reads to the end of what it is told, and never hangs up. */
 async function stay(port: number): Promise<{ socket: Socket; told: string }> {
@@ -57,30 +56,17 @@ const serverScript = `
   manage(server, { safetyLimits: { maxConcurrent: 1, maxWaiting: 0, lingerTimeout: "1h" } });
 `;
 
-test(
-  "however many refused clients do not hang up, the next one is told that it is refused",
-  { skip: process.platform !== "linux" && "needs ulimit and /proc" },
-  async (t) => {
-    const server = spawn("sh", [
-      "-c",
-      'ulimit -n 64; exec "$0" --input-type=module -e "$1" "$2"',
-      process.execPath,
-      serverScript,
-      compiledRoot,
-    ]);
-    t.after(() => server.kill());
-    let complaints = "";
-    server.stderr.setEncoding("utf8").on("data", (text: string) => (complaints += text));
-    const [line] = (await once(server.stdout, "data")) as [Buffer];
-    const port = Number(String(line));
-    const served = connect(port, "127.0.0.1");
-    t.after(() => served.destroy());
-    await once(served, "connect");
-    for (let i = 0; i < 100; i++) {
-      const { socket, told } = await stay(port);
-      t.after(() => socket.destroy());
-      assert.match(told, /^HTTP\/1\.1 503 /, `client ${i}`);
-    }
-    assert.doesNotMatch(complaints, /EMFILE|uncaught/i);
-  },
-);
+test("however many refused clients do not hang up, the next one is told that it is refused", { skip }, async (t) => {
+  const { program, complaints } = startWithDescriptors(t, 64, serverScript);
+  const [line] = (await once(program.stdout, "data")) as [Buffer];
+  const port = Number(String(line));
+  const served = connect(port, "127.0.0.1");
+  t.after(() => served.destroy());
+  await once(served, "connect");
+  for (let i = 0; i < 100; i++) {
+    const { socket, told } = await stay(port);
+    t.after(() => socket.destroy());
+    assert.match(told, /^HTTP\/1\.1 503 /, `client ${i}`);
+  }
+  assert.doesNotMatch(complaints(), /EMFILE|uncaught/i);
+});

@@ -235,7 +235,8 @@ export function warnOfMissingInternals(occasion: Occasion): void {
 
 /** The same, of what only a session has. */
 export function tryFirstSession(session: ServerHttp2Session): void {
-  tryFirst(firstSession, session);
+  // Until its socket is connected it has nothing, either.
+  if (!session.connecting) tryFirst(firstSession, session);
 }
 
 /** The same, of what only a stream has. */

@@ -71,6 +71,11 @@ export class SharedClock {
     if (this.#left > 0 && this.#left < mostAReading) this.#readAgain();
   }
 
+  /** As `settle`, and nothing that is given out from here on was read before. */
+  refresh(): void {
+    if (this.#left > 0) this.#readAgain();
+  }
+
   #read(): number {
     const now = this.#clock.now();
     if (this.#quickOnes < quickOnesBefore) this.#quickOnes = now - this.#reading > quick ? 0 : this.#quickOnes + 1;

@@ -105,7 +105,11 @@ export class TimerManager {
     const timer = new Timer(this, now + delay, action, subject as Subject);
     this.#wheel.add(timer, now);
     if (isShared) sharedClock.wrote(timer, timer.at);
-    if (this.#wheel.timeFor(timer) < this.#wakeAt) this.#arm(now, now);
+    if (this.#wheel.timeFor(timer) < this.#wakeAt) {
+      // A wake-up counts from the real time.
+      const read = isShared ? this.clock.now() : now;
+      this.#arm(read, read);
+    }
     return timer;
   }
 
@@ -173,8 +177,9 @@ export class TimerManager {
   }
 
   #tick(): void {
-    sharedClock.settle();
     const now = this.clock.now();
+    // What our actions reset counts from now on, and so does not come up in this tick.
+    sharedClock.refresh();
     const grant = this.#pause(now - this.#wakeAt);
     this.#now = now;
     this.#grant = grant;

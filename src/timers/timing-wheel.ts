@@ -282,9 +282,9 @@ export class TimingWheel {
       return;
     }
     // What is set apart to run keeps its old tick: writing each entry once more would cost a cache miss each.
-    const slot = due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
     const running = this.#listEndingWith(entry, runningSlot);
-    const list = running === noList ? this.#listEndingWith(entry, slot) : running;
+    const slot = running !== noList ? runningSlot : due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
+    const list = running !== noList ? running : this.#listEndingWith(entry, slot);
     this.#detach(this.#first[list] as WheelEntry, entry, list);
     if (this.#isEmpty(slot)) this.#mark(slot, false);
   }

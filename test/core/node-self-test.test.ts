@@ -151,16 +151,17 @@ test("what only a session and a stream of a client have is tried on the first th
   const script = `
     import { once } from "node:events";
     import { connect, createServer } from "node:http2";
+    import { connect as connectTcp, createServer as createTcpServer } from "node:net";
     const { manage } = await import(process.argv[1] + "/src/index.js");
     const serve = async (server, clients) => {
       await once(server.listen(0, "127.0.0.1"), "listening");
-      for (let i = 0; i < clients; i++) {
-        const client = connect("http://127.0.0.1:" + server.address().port);
-        let body = "";
-        for await (const text of client.request({ ":path": "/" }).setEncoding("utf8")) body += text;
-        client.close();
-        console.log(body);
-      }
+      for (let i = 0; i < clients; i++) await ask(connect("http://127.0.0.1:" + server.address().port));
+    };
+    const ask = async (client) => {
+      let body = "";
+      for await (const text of client.request({ ":path": "/" }).setEncoding("utf8")) body += text;
+      client.close();
+      console.log(body);
     };
     const handleOf = (one) => one[Object.getOwnPropertySymbols(one).find(({ description }) => description === "kHandle")];
     if (process.argv[2] === "lacking") {
@@ -180,6 +181,14 @@ test("what only a session and a stream of a client have is tried on the first th
     }
     const server = createServer((request, response) => response.end("served"));
     const managed = manage(server);
+    if (process.argv[2] === "connecting") {
+      const back = createTcpServer().listen(0, "127.0.0.1");
+      await once(back, "listening");
+      server.emit("connection", connectTcp(back.address().port, "127.0.0.1"));
+      const [socket] = await once(back, "connection");
+      back.close();
+      await ask(connect("http://back", { createConnection: () => socket }));
+    }
     await serve(server, 2);
     await managed.drain();
   `;
@@ -190,6 +199,9 @@ test("what only a session and a stream of a client have is tried on the first th
     });
   const whole = run();
   assert.deepEqual([whole.stdout, whole.stderr], ["served\nserved\n", ""]);
+  // The first session is on a socket that the server itself has opened, and that is not connected yet.
+  const early = run("connecting");
+  assert.deepEqual([early.stdout, early.stderr], ["served\nserved\nserved\n", ""]);
   const { stdout, stderr } = run("lacking");
   assert.equal(stdout, "bare\nserved\nserved\n");
   assert.equal(stderr.match(/PortreeveNodeWarning/g)?.length, 2);

@@ -204,10 +204,15 @@ export class TimerManager {
     return this.#pausesRunning++ < mostPausesRunning ? lateness : 0;
   }
 
-  /** The new deadline of a timer that goes on instead of firing. */
+  /** The new deadline of a timer that goes on instead of firing. One of which that cannot be told fires. */
   #goOn(timer: Timer<unknown>): number | undefined {
-    const more = this.#extend?.(timer);
-    return more === undefined ? undefined : this.#now + more;
+    try {
+      const more = this.#extend?.(timer);
+      return more === undefined ? undefined : this.#now + more;
+    } catch (error) {
+      this.#failed(error, timer);
+      return undefined;
+    }
   }
 
   #fire(timer: Timer<unknown>): undefined {

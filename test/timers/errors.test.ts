@@ -6,6 +6,7 @@ import { text } from "node:stream/consumers";
 import { ManualClock } from "../../src/core/manual-clock.ts";
 import { startTimer, startTimerManager } from "../../src/timers/index.ts";
 import type { Timer } from "../../src/timers/index.ts";
+import { TimerManager } from "../../src/timers/timer-manager.ts";
 
 const timersModule = new URL("../../src/timers/index.js", import.meta.url).href;
 
@@ -33,6 +34,24 @@ test("an action that throws stops no other timer and is reported once, with its 
     assert.ok(throwing.includes(timer as Timer));
     assert.equal(timer.active, false);
   }
+});
+
+test("a timer of which nobody can say whether it goes on fires, is reported, and takes no other with it", () => {
+  const clock = new ManualClock();
+  const reported: Error[] = [];
+  const mistake = new Error("mistake");
+  const manager = new TimerManager({ clock, onError: (error) => reported.push(error) }, () => {
+    throw mistake;
+  });
+  let fired = 0;
+  for (let i = 0; i < 10; i++) manager.start(100, () => fired++);
+  clock.advance(110);
+  assert.equal(fired, 10);
+  assert.deepEqual(
+    reported,
+    Array.from({ length: 10 }, () => mistake),
+  );
+  assert.equal(manager.size, 0);
 });
 
 test("an action that rejects is reported in the same way", async () => {

@@ -16,6 +16,7 @@ import type { ConnectionHost } from "./connection-host.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import { plan } from "./deadline-plan.ts";
 import type { PlannedDeadline } from "./deadline-plan.ts";
+import { sayLastWords } from "./last-words.ts";
 import { connectionBrand, hearErrors, markPorts, unmarkPort } from "./lookup.ts";
 import { endOwn, letGoOwn, makeOwnCustodian, own } from "./own-custodian.ts";
 import { checkMove } from "./phase.ts";
@@ -248,7 +249,7 @@ export class Connection extends Traffic {
     if (cause !== null && this.#isCutBy(cause)) warnOfFirstCut(cause, this.manager.safetyLimits);
     this.timer.cancel();
     this.#move("draining");
-    if (!this.output.destroyed) this.speaker?.lastWords?.(reason);
+    sayLastWords(this, reason);
     this.stopReading();
     if (!this.portsAreClosed) this.#closePorts(ending);
     if (this.#hasCustodian) endOwn(this.#custodian, this, reason);

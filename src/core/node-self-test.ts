@@ -1,7 +1,7 @@
 /**
  * Which of the private properties in node-internals.ts this Node has. Each is tried once a process, when a server first
- * needs it, on objects made for it: no port is opened, no byte is sent, and nothing is left.
- * What only the session or the stream of a client has is tried on the first of them that comes.
+ * needs it, on objects made for it: no port is opened, no byte is sent. What only the session or the stream of a client has
+ * is tried on the first of them that comes.
  *
  * Nothing is left but what V8 has learned, so no trial is made that the server has no use for: one TLS socket, or one session of
  * HTTP/2 on a socket of TCP, and every event of every emitter costs an array more from then on.

@@ -21,7 +21,7 @@ const ticksPerTurn = 2 ** 30;
 
 /**
  * A slot has so many lists, filled in turn. Where each entry is a cache miss away, a slot that comes up waits for both ends of
- * each at once.
+ * each at once. They are two: whose turn it is is told by one bit.
  */
 const lists = 2;
 

@@ -6,9 +6,12 @@ import process from "node:process";
 import { text } from "node:stream/consumers";
 import { median } from "./statistics.js";
 
+/** For scripts that rest between their measurements, or collect garbage before them. */
+const steady = ["--expose-gc", "--no-flush-bytecode"];
+
 /** Runs a script that prints one line of JSON, and gives that back. */
-export async function measure(script, args) {
-  const child = spawn(process.execPath, ["--expose-gc", "--no-flush-bytecode", script, ...args.map(String)], {
+export async function measure(script, args, flags = steady) {
+  const child = spawn(process.execPath, [...flags, script, ...args.map(String)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const ended = new Promise((resolve) => {

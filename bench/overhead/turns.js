@@ -11,7 +11,8 @@ const isHttp2 = work === "streams";
 const keepsAlive = isHttp2 || work === "keep-alive";
 const serverCloses = work === "closed by the server";
 const requestsPerTurn = keepsAlive ? 2000 : 800;
-const warmUps = 8;
+/** V8 goes on compiling for tens of thousands of requests, and servers live for days. */
+const warmUps = 80_000 / requestsPerTurn;
 /** So many clients at once: a turn of the event loop serves each once. */
 const clients = 20;
 

@@ -3,10 +3,19 @@ import os from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 
-/** The flags that every benchmark takes. */
+/** The flags that every benchmark takes. Anything else ends the process with one line and code 2. */
 export function flags() {
-  const { values } = parseArgs({ options: { json: { type: "boolean" }, quick: { type: "boolean" } } });
-  return { json: values.json === true, quick: values.quick === true };
+  const { json, quick } = parsed();
+  return { json: json === true, quick: quick === true };
+}
+
+function parsed() {
+  try {
+    return parseArgs({ options: { json: { type: "boolean" }, quick: { type: "boolean" } } }).values;
+  } catch (error) {
+    console.error(`${error.message} (a benchmark takes --quick and --json)`);
+    return process.exit(2);
+  }
 }
 
 export class Report {

@@ -238,7 +238,9 @@ export function limitDefault<Name extends SafetyLimitName>(
 
 function build(options: unknown, kind: "default" | "unlimited", path = "safetyLimits"): SafetyLimits {
   const given = checkOptions(options, path, safetyLimitNames);
-  const limits: Record<string, unknown> = {};
+  // Made in the shape of the definitions: V8 would keep an object that grows name by name as a hash table, and each limit
+  // that is read would be looked up in it.
+  const limits: Record<string, unknown> = { ...definitions };
   for (const name of safetyLimitNames) {
     const value = given[name];
     const { check, [kind]: fallback } = definitions[name];

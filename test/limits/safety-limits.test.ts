@@ -10,6 +10,7 @@ import {
   toSafetyLimits,
 } from "../../src/limits/safety-limits.ts";
 import type { SafetyLimitName } from "../../src/limits/safety-limits.ts";
+import { looksOf } from "../support/fast-properties.ts";
 import { names, table } from "./table.ts";
 import type { Contract } from "./table.ts";
 
@@ -213,4 +214,14 @@ test("a limit that does not exist is an error that names those that do", () => {
   for (const value of [null, 1, "limits", [], () => {}]) {
     assert.throws(() => toSafetyLimits(value, "options.safetyLimits"), { path: "options.safetyLimits" });
   }
+});
+
+test("limits are kept in the form that V8 reads fast, however they are made", () => {
+  const seen = looksOf(`
+    const limits = await import(process.argv[1] + "/src/index.js");
+    look(limits.makeSafetyLimits());
+    look(limits.makeUnlimitedSafetyLimits({ maxConcurrent: 5, minSendRate: 1000, shutdownGracePeriod: "3s" }));
+    look(limits.startConnectionManager({ safetyLimits: { idleTimeout: Infinity } }).safetyLimits);
+  `);
+  assert.deepEqual(seen, [true, true, true]);
 });

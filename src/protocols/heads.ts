@@ -30,7 +30,7 @@ export const limitStatus: Readonly<Partial<Record<SafetyLimitName, number>>> = {
 /** Responses in which silence is no fault: event streams, and gRPC. */
 export const silentTypes: RegExp = /^(text\/event-stream|application\/grpc)/i;
 
-/** What `judgeHead` compares with the first character of a name: pseudo-headers of HTTP/2 have a colon there. */
+/** The first character of the name of a pseudo-header of HTTP/2. */
 const colon = 58;
 
 /**
@@ -43,16 +43,15 @@ export function judgeHead(lineLength: number, rawHeaders: readonly string[], lim
   let bodyIsLimited = true;
   let longest = 0;
   let size = 0;
-  let count = rawHeaders.length / 2;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
+  let i = 0;
+  // Pseudo-headers come first (RFC 9113, section 8.3), so that a look at the first that is none ends the looking.
+  for (; rawHeaders[i]?.charCodeAt(0) === colon; i += 2) size += lengthOf(rawHeaders[i]) + lengthOf(rawHeaders[i + 1]);
+  const count = (rawHeaders.length - i) / 2;
+  for (; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? "";
     const value = rawHeaders[i + 1] ?? "";
     const both = name.length + value.length;
     size += both;
-    if (name.charCodeAt(0) === colon) {
-      count--;
-      continue;
-    }
     if (both > longest) longest = both;
     // By their lengths first: comparing texts costs more.
     if (name.length < 12 || name.length > 17) continue;
@@ -71,6 +70,10 @@ export function judgeHead(lineLength: number, rawHeaders: readonly string[], lim
             ? "maxRequestBodyLength"
             : null;
   return { broken, hasBody: chunked || length > 0, bodyIsLimited, size };
+}
+
+function lengthOf(text = ""): number {
+  return text.length;
 }
 
 /** Whether a body of this type is none that `maxRequestBodyLength` is about. */

@@ -61,9 +61,11 @@ function emitIntercepted(this: EventEmitter, event: string | symbol, ...args: un
   return true;
 }
 
-/** Requests have two values and streams have four; spreading them shows in what they cost. */
+/** Connections have one value, requests two and streams four; spreading them shows in what they cost. */
 function passOn(emit: Emit, emitter: EventEmitter, event: string | symbol, args: readonly unknown[]): boolean {
   switch (args.length) {
+    case 1:
+      return emit.call(emitter, event, args[0]);
     case 2:
       return emit.call(emitter, event, args[0], args[1]);
     case 4:

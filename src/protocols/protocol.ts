@@ -12,6 +12,9 @@ import type { SafetyLimitName } from "../limits/safety-limits.ts";
  */
 export type Adopt = (connection: Connection, socket: Socket) => boolean;
 
+/** Hands a socket on to the server it came from. */
+export type Pass = (socket: Socket) => void;
+
 export interface Protocol {
   readonly name: string;
   /** The limits that it enforces, beyond those of every listener. */
@@ -21,11 +24,11 @@ export interface Protocol {
   /** Whether a handshake of its own follows that of the layer below: then it enters `idle` itself. */
   readonly shakesHands?: boolean;
   /**
-   * Serves a connection that was admitted: gives it its speaker, and moves it through its phases. `pass` hands the socket
-   * on to the server it came from. A promise that comes back settles when the program's work for the connection has; it
+   * Serves a connection that was admitted: gives it its speaker, and moves it through its phases. `pass`
+   * is called once. A promise that comes back settles when the program's work for the connection has; it
    * never rejects.
    */
-  speak(connection: Connection, socket: Socket, pass: () => void): Promise<void> | undefined;
+  speak(connection: Connection, socket: Socket, pass: Pass): Promise<void> | undefined;
   /**
    * Looks at who is connected, and gives back how to take over connections that are older than our being here. Where this
    * is missing, such connections stay the program's own.

@@ -57,6 +57,8 @@ export class Listener implements ConnectionHost {
   readonly #custodian: Custodian;
   readonly #connections: Interception;
   readonly #refusals: Refusals;
+  /** One function for all sockets. */
+  readonly #pass = (socket: Socket): void => void this.#connections.pass([socket]);
   #detached = false;
   /** The program's work for a connection that lives, until it has settled. */
   readonly #work: Map<Connection, Promise<void>> = new Map();
@@ -106,7 +108,7 @@ export class Listener implements ConnectionHost {
     }
     for (const socket of waiters) {
       stopHearing(socket);
-      this.#connections.pass([socket]);
+      this.#pass(socket);
     }
     // A wake-up that is armed would keep all of it until it goes off.
     void this.manager[Symbol.asyncDispose]();
@@ -136,7 +138,7 @@ export class Listener implements ConnectionHost {
     }
     const connection = this.manager.accept(socket, this.#custodian);
     connection.permit = permit;
-    const work = this.protocol.speak(connection, socket, () => this.#connections.pass([socket]));
+    const work = this.protocol.speak(connection, socket, this.#pass);
     if (work !== undefined) this.#note(work, connection);
     connection.host = this;
     if (connection.phase === "closed") this.connectionClosed(connection);

@@ -16,7 +16,7 @@ import { isProtocolError } from "../../connection/ports.ts";
 import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
 import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
-import type { Protocol } from "../protocol.ts";
+import type { Pass, Protocol } from "../protocol.ts";
 import { adoptUpgraded, enforcedOnUpgraded, upgrade } from "../websocket/upgraded.ts";
 import { errorAnswer, parserStatus, refusal } from "./answers.ts";
 import { ServerSettings } from "./node-settings.ts";
@@ -67,9 +67,9 @@ export function http1(server: Server & HttpSettings, limits: SafetyLimits): Prot
     name: "an HTTP/1.1 server",
     enforces: enforcedByHttp1,
     looks: true,
-    speak(connection: Connection, socket: Socket, pass: () => void) {
+    speak(connection: Connection, socket: Socket, pass: Pass) {
       speakOn(connection, socket);
-      pass();
+      pass(socket);
       return undefined;
     },
     adoption() {

@@ -13,7 +13,7 @@ import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.t
 import { http1 } from "../http1/http1.ts";
 import type { HttpSettings } from "../http1/node-settings.ts";
 import { interceptEmit } from "../intercept.ts";
-import type { Protocol } from "../protocol.ts";
+import type { Pass, Protocol } from "../protocol.ts";
 import { limitStreams } from "./settings.ts";
 import { Http2Speaker } from "./speaker.ts";
 
@@ -72,10 +72,10 @@ export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLim
     enforces: enforcedByHttp2,
     looks: true,
     shakesHands: true,
-    speak(connection: Connection, _socket: Socket, pass: () => void) {
+    speak(connection: Connection, socket: Socket, pass: Pass) {
       connection.speaker = arriving = new Http2Speaker(connection);
       try {
-        pass();
+        pass(socket);
       } finally {
         arriving = null;
       }
@@ -109,12 +109,12 @@ export function negotiated(server: Http2SecureServer, limits: SafetyLimits): Pro
   return {
     ...above,
     enforces: [...above.enforces, ...(older?.enforces ?? [])],
-    speak(connection: Connection, socket: Socket, pass: () => void) {
+    speak(connection: Connection, socket: Socket, pass: Pass) {
       if (choseHttp2(socket as TLSSocket)) return above.speak(connection, socket, pass);
       connection.enter("idle", plan.request);
       if (older !== null) return older.speak(connection, socket, pass);
       // node:http2 tells the client that it has to speak HTTP/2, or the program takes the socket ('unknownProtocol').
-      pass();
+      pass(socket);
       return undefined;
     },
     adoption() {

@@ -7,7 +7,7 @@ import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
 import type { Speaker } from "../../connection/speaker.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
-import type { Protocol } from "../protocol.ts";
+import type { Pass, Protocol } from "../protocol.ts";
 
 /** Beyond what every listener enforces. */
 export const enforcedByNet: readonly SafetyLimitName[] = ["idleTimeout"];
@@ -18,9 +18,9 @@ export function net(): Protocol {
     name: "a TCP server",
     enforces: enforcedByNet,
     looks: true,
-    speak(connection: Connection, _socket: Socket, pass: () => void) {
+    speak(connection: Connection, socket: Socket, pass: Pass) {
       connection.speaker = new NetSpeaker(connection);
-      pass();
+      pass(socket);
       return undefined;
     },
     adoption: () => (connection) => {

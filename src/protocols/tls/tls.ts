@@ -13,7 +13,7 @@ import { connectionOfPort } from "../../connection/lookup.ts";
 import { isDeparture } from "../../connection/ports.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { interceptEmit } from "../intercept.ts";
-import type { Adopt, Protocol } from "../protocol.ts";
+import type { Adopt, Pass, Protocol } from "../protocol.ts";
 import { Handshake, Handshakes } from "./handshakes.ts";
 
 /** Beyond what the protocol above enforces. */
@@ -40,6 +40,7 @@ export function tls(server: Server, above: Protocol): Protocol {
     secure.destroy();
   };
   server.on("tlsClientError", onFailure);
+  const passSecured = (secure: Socket): void => void secured.pass([secure]);
   const shakeHands = (connection: Connection, socket: Socket, next: (secure: TLSSocket) => void): void => {
     connection.enter("handshaking", plan.handshake);
     handshakes.begin(new Handshake(connection, socket, next));
@@ -49,15 +50,15 @@ export function tls(server: Server, above: Protocol): Protocol {
     enforces: [...enforcedByTls, ...above.enforces],
     looks: above.looks,
     refuse: (socket) => socket.resetAndDestroy(),
-    speak(connection: Connection, socket: Socket, pass: () => void) {
+    speak(connection: Connection, socket: Socket, pass: Pass) {
       const work = new Promise<void>((resolve) => {
         void connection.closed.then(() => resolve());
         shakeHands(connection, socket, (secure) => {
           if (above.shakesHands !== true) connection.enter("idle", plan.request);
-          resolve(above.speak(connection, secure, () => secured.pass([secure])));
+          resolve(above.speak(connection, secure, passSecured));
         });
       });
-      pass();
+      pass(socket);
       return work;
     },
     ...(above.adoption && {
@@ -65,7 +66,7 @@ export function tls(server: Server, above: Protocol): Protocol {
         adoption(server, above.adoption?.(), (connection, socket) =>
           shakeHands(connection, socket, (secure) => {
             if (above.shakesHands !== true) connection.enter("idle", plan.request);
-            void above.speak(connection, secure, () => secured.pass([secure]));
+            void above.speak(connection, secure, passSecured);
           }),
         ),
     }),

@@ -1,7 +1,7 @@
 /**
  * Taking an event of a server before its own listeners hear it, by an `emit` of its own on that one server. The
  * prototype's `emit` is looked up at each call, because others may have replaced it meanwhile. What an event brings stays in
- * the one array that it came in: some are taken for each request.
+ * the one array that it came in, and what is taken is in a list: some are taken for each request.
  */
 import type { EventEmitter } from "node:events";
 
@@ -14,55 +14,100 @@ export interface Interception {
   restore(): void;
 }
 
-const earlierKey = Symbol.for("portreeve.intercepted.earlier.v1");
-const handlersKey = Symbol.for("portreeve.intercepted.v1");
+interface TakenEvent {
+  readonly event: string;
+  readonly handler: Handler;
+  next: TakenEvent | null;
+}
+
+/** All that is taken of one emitter. */
+interface Taken {
+  /** In the order in which they were taken. */
+  first: TakenEvent | null;
+  /** An `emit` of its own that the emitter had before. */
+  earlier: Emit | null;
+  /** Asking an emitter for its prototype costs more than all the rest. */
+  readonly prototype: { readonly emit: Emit };
+}
+
+const takenKey = Symbol.for("portreeve.intercepted.v2");
 
 interface Intercepted {
   emit?: Emit;
-  /** An `emit` of its own that the emitter had before. */
-  [earlierKey]?: Emit | undefined;
-  [handlersKey]?: Map<string | symbol, Handler>;
+  [takenKey]?: Taken;
 }
 
 export function interceptEmit(emitter: EventEmitter, event: string, handler: Handler): Interception {
   const own = emitter as unknown as Intercepted;
-  const handlers = (own[handlersKey] ??= new Map());
-  if (handlers.size === 0 && own.emit !== emitIntercepted) {
-    own[earlierKey] = Object.hasOwn(own, "emit") ? own.emit : undefined;
+  const known = own[takenKey];
+  const taken = known ?? (own[takenKey] = nothingTaken(emitter));
+  const hasOwnEmit = Object.hasOwn(own, "emit");
+  // Where somebody has wrapped ours, it is below already.
+  if (known === undefined || !hasOwnEmit) {
+    taken.earlier = hasOwnEmit ? (own.emit ?? null) : null;
     own.emit = emitIntercepted;
   }
-  handlers.set(event, handler);
+  const one: TakenEvent = { event, handler, next: null };
+  add(taken, one);
   return {
-    pass: (args) => passOn(earlierEmit(emitter), emitter, event, args),
+    pass: (args) => passOn(taken, emitter, event, args),
     restore() {
-      if (own[handlersKey] !== handlers) return;
-      handlers.delete(event);
+      remove(taken, one);
       // Where somebody has wrapped ours meanwhile, it stays below, and passes everything on.
-      if (handlers.size > 0 || own.emit !== emitIntercepted) return;
-      const earlier = own[earlierKey];
-      if (earlier === undefined) delete own.emit;
-      else own.emit = earlier;
-      delete own[earlierKey];
-      delete own[handlersKey];
+      if (taken.first !== null || own[takenKey] !== taken || own.emit !== emitIntercepted) return;
+      if (taken.earlier === null) delete own.emit;
+      else own.emit = taken.earlier;
+      delete own[takenKey];
     },
   };
 }
 
 /** Whether the event is taken already. */
 export function isIntercepted(emitter: EventEmitter, event: string): boolean {
-  return (emitter as unknown as Intercepted)[handlersKey]?.has(event) === true;
+  const taken = (emitter as unknown as Intercepted)[takenKey];
+  return taken !== undefined && find(taken, event) !== null;
+}
+
+function nothingTaken(emitter: EventEmitter): Taken {
+  return { first: null, earlier: null, prototype: Object.getPrototypeOf(emitter) as Taken["prototype"] };
+}
+
+function add(taken: Taken, one: TakenEvent): void {
+  let last = taken.first;
+  if (last === null) {
+    taken.first = one;
+    return;
+  }
+  while (last.next !== null) last = last.next;
+  last.next = one;
+}
+
+function remove(taken: Taken, one: TakenEvent): void {
+  if (taken.first === one) taken.first = one.next;
+  for (let other = taken.first; other !== null; other = other.next) {
+    if (other.next === one) other.next = one.next;
+  }
+}
+
+function find(taken: Taken, event: string | symbol): TakenEvent | null {
+  let one = taken.first;
+  while (one !== null && one.event !== event) one = one.next;
+  return one;
 }
 
 /** One function for all servers and events. */
 function emitIntercepted(this: EventEmitter, event: string | symbol, ...args: unknown[]): boolean {
-  const handler = (this as Intercepted)[handlersKey]?.get(event);
-  if (handler === undefined) return passOn(earlierEmit(this), this, event, args);
-  handler(args);
+  // Whoever has kept this function may call it when all was given back.
+  const taken = (this as Intercepted)[takenKey] ?? nothingTaken(this);
+  const one = find(taken, event);
+  if (one === null) return passOn(taken, this, event, args);
+  one.handler(args);
   return true;
 }
 
 /** Connections have one value, requests two and streams four; spreading them shows in what they cost. */
-function passOn(emit: Emit, emitter: EventEmitter, event: string | symbol, args: readonly unknown[]): boolean {
+function passOn(taken: Taken, emitter: EventEmitter, event: string | symbol, args: readonly unknown[]): boolean {
+  const emit = taken.earlier ?? taken.prototype.emit;
   switch (args.length) {
     case 1:
       return emit.call(emitter, event, args[0]);
@@ -73,8 +118,4 @@ function passOn(emit: Emit, emitter: EventEmitter, event: string | symbol, args:
     default:
       return emit.call(emitter, event, ...args);
   }
-}
-
-function earlierEmit(emitter: EventEmitter): Emit {
-  return (emitter as Intercepted)[earlierKey] ?? (Object.getPrototypeOf(emitter) as { emit: Emit }).emit;
 }

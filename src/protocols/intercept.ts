@@ -24,6 +24,8 @@ interface TakenEvent {
 interface Taken {
   /** In the order in which they were taken. */
   first: TakenEvent | null;
+  /** The `emit` that the emitter has from us. */
+  readonly emit: Emit;
   /** An `emit` of its own that the emitter had before. */
   earlier: Emit | null;
   /** Asking an emitter for its prototype costs more than all the rest. */
@@ -40,12 +42,12 @@ interface Intercepted {
 export function interceptEmit(emitter: EventEmitter, event: string, handler: Handler): Interception {
   const own = emitter as unknown as Intercepted;
   const known = own[takenKey];
-  const taken = known ?? (own[takenKey] = nothingTaken(emitter));
+  const taken = known ?? (own[takenKey] = takeNothing(emitter));
   const hasOwnEmit = Object.hasOwn(own, "emit");
   // Where somebody has wrapped ours, it is below already.
   if (known === undefined || !hasOwnEmit) {
     taken.earlier = hasOwnEmit ? (own.emit ?? null) : null;
-    own.emit = emitIntercepted;
+    own.emit = taken.emit;
   }
   const one: TakenEvent = { event, handler, next: null };
   add(taken, one);
@@ -54,7 +56,7 @@ export function interceptEmit(emitter: EventEmitter, event: string, handler: Han
     restore() {
       remove(taken, one);
       // Where somebody has wrapped ours meanwhile, it stays below, and passes everything on.
-      if (taken.first !== null || own[takenKey] !== taken || own.emit !== emitIntercepted) return;
+      if (taken.first !== null || own[takenKey] !== taken || own.emit !== taken.emit) return;
       if (taken.earlier === null) delete own.emit;
       else own.emit = taken.earlier;
       delete own[takenKey];
@@ -68,8 +70,20 @@ export function isIntercepted(emitter: EventEmitter, event: string): boolean {
   return taken !== undefined && find(taken, event) !== null;
 }
 
-function nothingTaken(emitter: EventEmitter): Taken {
-  return { first: null, earlier: null, prototype: Object.getPrototypeOf(emitter) as Taken["prototype"] };
+function takeNothing(emitter: EventEmitter): Taken {
+  const taken: Taken = {
+    first: null,
+    // What it needs is at hand without a look at the emitter: those who share a function have too many shapes for V8.
+    emit(event, ...args) {
+      const one = find(taken, event);
+      if (one === null) return passOn(taken, emitter, event, args);
+      one.handler(args);
+      return true;
+    },
+    earlier: null,
+    prototype: Object.getPrototypeOf(emitter) as Taken["prototype"],
+  };
+  return taken;
 }
 
 function add(taken: Taken, one: TakenEvent): void {
@@ -93,16 +107,6 @@ function find(taken: Taken, event: string | symbol): TakenEvent | null {
   let one = taken.first;
   while (one !== null && one.event !== event) one = one.next;
   return one;
-}
-
-/** One function for all servers and events. */
-function emitIntercepted(this: EventEmitter, event: string | symbol, ...args: unknown[]): boolean {
-  // Whoever has kept this function may call it when all was given back.
-  const taken = (this as Intercepted)[takenKey] ?? nothingTaken(this);
-  const one = find(taken, event);
-  if (one === null) return passOn(taken, this, event, args);
-  one.handler(args);
-  return true;
 }
 
 /** Connections have one value, requests two and streams four; spreading them shows in what they cost. */

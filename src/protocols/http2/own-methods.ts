@@ -4,7 +4,12 @@
  * One function each for all of them.
  */
 import { constants } from "node:http2";
-import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type {
+  OutgoingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+  ServerStreamResponseOptions,
+} from "node:http2";
 import { hasCompatRequest } from "../../core/node-internals.ts";
 import { connectionOfPort } from "../../connection/lookup.ts";
 
@@ -59,16 +64,9 @@ export function freeSession(session: ServerHttp2Session): void {
   Reflect.deleteProperty(session, "destroy");
 }
 
-const methods = [
-  "_destroy",
-  "close",
-  "pushStream",
-  "respond",
-  "respondWithFD",
-  "respondWithFile",
-  "additionalHeaders",
-  "sendTrailers",
-];
+/** What a program answers with. */
+const answers = ["respond", "respondWithFD", "respondWithFile", "additionalHeaders", "sendTrailers"] as const;
+const methods = ["_destroy", "close", "pushStream", ...answers];
 
 /** Gives the stream its methods back. */
 export function freeStream(stream: ServerHttp2Stream): void {
@@ -107,6 +105,7 @@ export function cutOff(stream: ServerHttp2Stream, code: number): void {
 export function answerAndCutOff(stream: ServerHttp2Stream, status: number): void {
   stream.respond({ ":status": status }, { endStream: true });
   Object.defineProperty(stream, "headersSent", { value: false });
+  for (const method of answers) stream[method] = ignore;
   stream.push = () => true;
   // nghttp2 drops an answer that is still waiting when its stream is reset.
   setImmediate(() => setImmediate(() => cutOff(stream, constants.NGHTTP2_NO_ERROR)));
@@ -126,52 +125,52 @@ function watcherOf(layer: object): Partial<Http2Watcher> | null | undefined {
   return connectionOfPort(layer)?.speaker as Partial<Http2Watcher> | null | undefined;
 }
 
-function prototypeOf<T extends object>(object: T): T {
-  return Object.getPrototypeOf(object) as T;
+let known: Inside | undefined;
+
+/** What all streams of servers inherit. Asking each of them would cost more than the rest of what is done here. */
+function inheritedBy(stream: ServerHttp2Stream): Inside {
+  return (known ??= Object.getPrototypeOf(stream) as Inside);
 }
 
 function destroySession(this: ServerHttp2Session, error?: Error | number, code?: number): void {
   if (this.destroyed) return;
-  prototypeOf(this).destroy.call(this, error as Error, code);
+  (Object.getPrototypeOf(this) as ServerHttp2Session).destroy.call(this, error as Error, code);
   watcherOf(this)?.sessionEnded?.(error);
 }
 
 function destroyStream(this: ServerHttp2Stream, error: Error | null, callback: Callback): void {
   watcherOf(this)?.streamEnds?.(this, error);
-  (prototypeOf(this) as unknown as Inside)._destroy.call(this, error, callback);
+  inheritedBy(this)._destroy.call(this, error, callback);
 }
 
 function closeStream(this: ServerHttp2Stream, code?: number, callback?: () => void): void {
   watcherOf(this)?.streamClosedHere?.(this);
-  prototypeOf(this).close.call(this, code, callback);
+  inheritedBy(this).close.call(this, code, callback);
 }
 
-/**
- * Whether the stream is gone, or was answered by us: http2 throws at whoever goes on with it, and a client can make that
- * happen at any time.
- */
+/** Whether the stream is gone: http2 throws at whoever goes on with it, and a client can make that happen at any time. */
 function isGone(stream: ServerHttp2Stream): boolean {
-  return stream.destroyed || stream.closed || Object.hasOwn(stream, "headersSent");
+  return stream.destroyed || stream.closed;
 }
 
-function respond(this: ServerHttp2Stream, ...[headers, options]: Parameters<ServerHttp2Stream["respond"]>): void {
-  if (!isGone(this)) prototypeOf(this).respond.call(this, headers, options);
+function respond(this: ServerHttp2Stream, headers?: OutgoingHttpHeaders, options?: ServerStreamResponseOptions): void {
+  if (!isGone(this)) inheritedBy(this).respond.call(this, headers, options);
 }
 
 function respondWithFD(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["respondWithFD"]>): void {
-  if (!isGone(this)) prototypeOf(this).respondWithFD.apply(this, args);
+  if (!isGone(this)) inheritedBy(this).respondWithFD.apply(this, args);
 }
 
 function respondWithFile(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["respondWithFile"]>): void {
-  if (!isGone(this)) prototypeOf(this).respondWithFile.apply(this, args);
+  if (!isGone(this)) inheritedBy(this).respondWithFile.apply(this, args);
 }
 
 function additionalHeaders(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["additionalHeaders"]>): void {
-  if (!isGone(this)) prototypeOf(this).additionalHeaders.apply(this, args);
+  if (!isGone(this)) inheritedBy(this).additionalHeaders.apply(this, args);
 }
 
 function sendTrailers(this: ServerHttp2Stream, ...args: Parameters<ServerHttp2Stream["sendTrailers"]>): void {
-  if (!isGone(this)) prototypeOf(this).sendTrailers.apply(this, args);
+  if (!isGone(this)) inheritedBy(this).sendTrailers.apply(this, args);
 }
 
 /** A pushed stream can be reset by the client like any other. */
@@ -183,7 +182,7 @@ function pushStream(this: ServerHttp2Stream, ...args: unknown[]): void {
     callback(error, pushed, ...rest);
   };
   if (typeof callback === "function") args[args.length - 1] = heard;
-  Reflect.apply(Reflect.get(prototypeOf(this), "pushStream"), this, args);
+  Reflect.apply(inheritedBy(this).pushStream, this, args);
 }
 
 function ignore(): void {}

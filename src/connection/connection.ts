@@ -9,6 +9,7 @@ import type { Custodian } from "../custodian/custodian.ts";
 import { warnOfFirstCut } from "../limits/first-cut.ts";
 import type { SafetyLimitName } from "../limits/safety-limits.ts";
 import type { Timer } from "../timers/timer.ts";
+import type { Budget } from "./budget.ts";
 import { closeReasons, isCloseReason } from "./close-reason.ts";
 import type { CloseReason } from "./close-reason.ts";
 import { tellClosed, tellOpened, tellPhase } from "./connection-events.ts";
@@ -21,11 +22,13 @@ import { connectionBrand, hearErrors, markPorts, unmarkPort } from "./lookup.ts"
 import { endOwn, letGoOwn, makeOwnCustodian, own } from "./own-custodian.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
-import { closePorts, closeQuietly, cutPorts } from "./port-closing.ts";
-import type { PortPair } from "./port-pair.ts";
+import { closePortsFor, cutPorts } from "./port-closing.ts";
+import type { PortPair, PortsBelow } from "./port-pair.ts";
 import { isAftermath, isDeparture, isProtocolError } from "./ports.ts";
+import type { Reader } from "./reader.ts";
 import { Settlement } from "./settlement.ts";
 import { spare } from "./spared.ts";
+import type { Speaker } from "./speaker.ts";
 import { Traffic } from "./traffic.ts";
 
 let lastId = 0;
@@ -43,6 +46,14 @@ interface Ending {
  * both ports close. There may be very many that do nothing: what only some of them need is made when it is needed.
  */
 export class Connection extends Traffic {
+  protected inputPort: Readable;
+  protected outputPort: Writable;
+  protected portsBelow: PortsBelow | null = null;
+  protected usedReader: Reader | null = null;
+  /** @internal */
+  speaker: Speaker | null = null;
+  /** @internal */
+  budget: Budget | null = null;
   /** Unique in the process. */
   readonly id: number;
   readonly manager: ConnectionManager;
@@ -85,7 +96,9 @@ export class Connection extends Traffic {
     shouldClose: boolean,
     isAbove: boolean = false,
   ) {
-    super(input, output);
+    super();
+    this.inputPort = input;
+    this.outputPort = output;
     this.id = ++lastId;
     this.manager = manager;
     this.#custodian = custodian;
@@ -217,7 +230,7 @@ export class Connection extends Traffic {
     markPorts(input, output, this);
     hearErrors(input);
     hearErrors(output);
-    if (this.#ending !== null) this.#closePorts(this.#ending);
+    if (this.#ending !== null) this.#linger = closePortsFor(this, this.#ending) ?? this.#linger;
   }
 
   /** Lets the current job finish, and then ends for `reason`. At once where there is no job. @internal */
@@ -251,7 +264,7 @@ export class Connection extends Traffic {
     this.#move("draining");
     sayLastWords(this, reason);
     this.stopReading();
-    if (!this.portsAreClosed) this.#closePorts(ending);
+    if (!this.portsAreClosed) this.#linger = closePortsFor(this, ending);
     if (this.#hasCustodian) endOwn(this.#custodian, this, reason);
     this.#finishIfClosed();
   }
@@ -313,19 +326,6 @@ export class Connection extends Traffic {
     this.#phase = to;
     tellPhase(this, from, to);
     return true;
-  }
-
-  #closePorts({ reason, limit }: Ending): void {
-    const { plainTimers, safetyLimits } = this.manager;
-    // Too much that the client does not take: waiting for it to take it helps nobody.
-    const manner = limit === "maxBufferedBytes" ? "reset" : closeReasons[reason].manner;
-    const quietFor = this.speaker?.quietFor ?? -1;
-    if (quietFor >= 0 && manner === "linger") {
-      this.#linger = closeQuietly(this, quietFor, plainTimers, safetyLimits.lingerTimeout);
-      return;
-    }
-    const ended = this.speaker?.endsOutput === true;
-    closePorts(this, manner, plainTimers, safetyLimits.lingerTimeout, ended);
   }
 
   /** Gives the ports back to the program, no longer timed, counted or closed by us. An end that has begun goes on. @internal */

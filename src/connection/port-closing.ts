@@ -7,7 +7,10 @@ import type { Readable, Writable } from "node:stream";
 import { handleQueue } from "../core/node-internals.ts";
 import type { Timer } from "../timers/timer.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
-import type { CloseManner } from "./close-reason.ts";
+import type { SafetyLimitName } from "../limits/safety-limits.ts";
+import { closeReasons } from "./close-reason.ts";
+import type { CloseManner, CloseReason } from "./close-reason.ts";
+import type { Connection } from "./connection.ts";
 import type { PortPair } from "./port-pair.ts";
 import { reset } from "./ports.ts";
 
@@ -18,17 +21,32 @@ import { reset } from "./ports.ts";
 const arrivedAfter = 250;
 
 /**
+ * Closes the ports of a connection whose end has begun.
+ * @returns what ends the wait for a client that is to say FIN, for the caller to cancel once the ports have closed; null
+ * where they see to it themselves
+ */
+export function closePortsFor(
+  connection: Connection,
+  { reason, limit }: { readonly reason: CloseReason; readonly limit: SafetyLimitName | null },
+): Timer<PortPair> | null {
+  const { manager, speaker } = connection;
+  const { plainTimers, safetyLimits } = manager;
+  // Too much that the client does not take: waiting for it to take it helps nobody.
+  const manner = limit === "maxBufferedBytes" ? "reset" : closeReasons[reason].manner;
+  const quietFor = speaker?.quietFor ?? -1;
+  if (quietFor >= 0 && manner === "linger") {
+    return closeQuietly(connection, quietFor, plainTimers, safetyLimits.lingerTimeout);
+  }
+  closePorts(connection, manner, plainTimers, safetyLimits.lingerTimeout, speaker?.endsOutput === true);
+  return null;
+}
+
+/**
  * Closes both ports in the given manner; the caller hears of the end by their 'close' events.
  * @param timeout the longest that it may take, in milliseconds
  * @param ended whether the protocol ends the output by itself, once its last words are out
  */
-export function closePorts(
-  ports: PortPair,
-  manner: CloseManner,
-  timers: TimerManager,
-  timeout: number,
-  ended = false,
-): void {
+function closePorts(ports: PortPair, manner: CloseManner, timers: TimerManager, timeout: number, ended = false): void {
   const { input, output } = ports;
   if (!input.readableEnded) silence(input);
   if (manner === "reset" || output.destroyed || (manner === "cut" && isUnsent(ports))) {
@@ -79,7 +97,7 @@ export function closePorts(
  * @param timeout the longest that it may take, in milliseconds
  * @returns what ends the wait, for the caller to cancel once the socket has closed; null where there is none
  */
-export function closeQuietly(
+function closeQuietly(
   ports: PortPair,
   quietFor: number,
   timers: TimerManager,

@@ -6,39 +6,42 @@ import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { bytesWritten, isClosed } from "./ports.ts";
 
-export class PortPair {
-  #input: Readable;
-  #output: Writable;
-  #below: { readonly input: Readable; readonly output: Writable } | null = null;
+/** The ports below those that are talked on. */
+export interface PortsBelow {
+  readonly input: Readable;
+  readonly output: Writable;
+}
 
-  constructor(input: Readable, output: Writable) {
-    this.#input = input;
-    this.#output = output;
-  }
+export abstract class PortPair {
+  // What it keeps is in the fields of the connection: fields of its own would take a constructor, and V8 makes what has a
+  // chain of those three times as slowly.
+  protected abstract inputPort: Readable;
+  protected abstract outputPort: Writable;
+  protected abstract portsBelow: PortsBelow | null;
 
   /** Racket entry: `connection-i-port`. */
   get input(): Readable {
-    return this.#input;
+    return this.inputPort;
   }
 
   /** Racket entry: `connection-o-port`. */
   get output(): Writable {
-    return this.#output;
+    return this.outputPort;
   }
 
   /** The input below the present one, where a handshake has put a layer on top of it. */
   get raw(): Readable | null {
-    return this.#below?.input ?? null;
+    return this.portsBelow?.input ?? null;
   }
 
   /** The output below the present one; of a socket it is the same as `raw`. */
   get rawOutput(): Writable | null {
-    return this.#below?.output ?? null;
+    return this.portsBelow?.output ?? null;
   }
 
   /** Bytes that were written and have not left the process. @internal */
   get unsentOnPorts(): number {
-    return this.#output.writableLength + (this.#below?.output.writableLength ?? 0);
+    return this.outputPort.writableLength + (this.portsBelow?.output.writableLength ?? 0);
   }
 
   /**
@@ -46,35 +49,35 @@ export class PortPair {
    * same packet as its last message, and our tickets follow it. @internal
    */
   get bytesIn(): number | undefined {
-    const { bytesRead } = highestSocket(this.#input, this.#below?.input) as { bytesRead?: unknown };
+    const { bytesRead } = highestSocket(this.inputPort, this.portsBelow?.input) as { bytesRead?: unknown };
     return typeof bytesRead === "number" ? bytesRead : undefined;
   }
 
   /** All bytes handed to the output, as far as the highest socket tells. @internal */
   get bytesOut(): number {
-    return bytesWritten(highestSocket(this.#output, this.#below?.output));
+    return bytesWritten(highestSocket(this.outputPort, this.portsBelow?.output));
   }
 
   /** Each port once. @internal */
   get ports(): Set<Readable | Writable> {
-    const all = [this.#input, this.#output, this.raw, this.rawOutput];
+    const all = [this.inputPort, this.outputPort, this.raw, this.rawOutput];
     return new Set(all.filter((port) => port !== null));
   }
 
   /** @internal */
   get portsAreClosed(): boolean {
-    const input = this.#input;
-    const output = this.#output;
+    const input = this.inputPort;
+    const output = this.outputPort;
     if (!isClosed(input) || (output !== (input as unknown) && !isClosed(output))) return false;
-    return this.#below === null || (isClosed(this.#below.input) && isClosed(this.#below.output));
+    return this.portsBelow === null || (isClosed(this.portsBelow.input) && isClosed(this.portsBelow.output));
   }
 
   /** Puts a layer on top; the lowest ports stay the raw ones. @returns whether anything changed @internal */
   putOnTop(input: Readable, output: Writable): boolean {
-    if (input === this.#input && output === this.#output) return false;
-    this.#below ??= { input: this.#input, output: this.#output };
-    this.#input = input;
-    this.#output = output;
+    if (input === this.inputPort && output === this.outputPort) return false;
+    this.portsBelow ??= { input: this.inputPort, output: this.outputPort };
+    this.inputPort = input;
+    this.outputPort = output;
     return true;
   }
 }

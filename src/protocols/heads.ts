@@ -2,6 +2,7 @@
  * Judging the head of a request, of HTTP/1.1 or HTTP/2: the lengths that Node does not judge one by one, and what body it
  * announces.
  */
+import type { IncomingMessage } from "node:http";
 import type { SafetyLimitName, SafetyLimits } from "../limits/safety-limits.ts";
 
 /** A head as far as the limits are concerned. */
@@ -18,6 +19,14 @@ export interface Head {
 
 /** The colon and the space between name and value. */
 const separator = 2;
+
+/** Two spaces and the version, as in "GET / HTTP/1.1". */
+const restOfLine = 10;
+
+/** The length of the request line of HTTP/1.1. */
+export function requestLineLength({ method = "", url = "" }: IncomingMessage): number {
+  return method.length + url.length + restOfLine;
+}
 
 /** The statuses with which a request is refused. */
 export const limitStatus: Readonly<Partial<Record<SafetyLimitName, number>>> = {

@@ -21,18 +21,19 @@ import type { RequestHost } from "../../connection/managed-request.ts";
 import type { Speaker } from "../../connection/speaker.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { errorAnswer } from "./answers.ts";
-import { judgeHead, limitStatus } from "../heads.ts";
+import { judgeHead, limitStatus, requestLineLength } from "../heads.ts";
 import { IncomingBody } from "../request-body.ts";
 import type { ServerSettings } from "./node-settings.ts";
 import { Silence } from "./silence.ts";
 import { Turns } from "./turns.ts";
 import { takeFromParser } from "./unheard.ts";
 
-/** Two spaces and the version, as in "GET / HTTP/1.1". */
-const restOfLine = 10;
-
 export class Http1Speaker extends Turns implements Speaker, RequestHost {
   readonly connection: Connection;
+  protected response: ServerResponse | null = null;
+  protected behind: ServerResponse[] | null = null;
+  protected body: IncomingBody | null = null;
+  protected newestIsFaulty = false;
   readonly #settings: ServerSettings;
   #requests = 0;
   /** Bytes received when the wait for the present request began. */
@@ -70,9 +71,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
       return false;
     }
     const { safetyLimits } = connection.manager;
-    const { method = "", url = "", rawHeaders } = request;
-    const length = method.length + url.length + restOfLine;
-    const { broken, hasBody, bodyIsLimited } = judgeHead(length, rawHeaders, safetyLimits);
+    const { broken, hasBody, bodyIsLimited } = judgeHead(requestLineLength(request), request.rawHeaders, safetyLimits);
     this.#requests++;
     if (this.#requests > safetyLimits.maxRequestsPerConnection && connection.endsSoon) {
       // It came behind the last that is served, and will not be answered. Nor need what follows it be read.

@@ -7,13 +7,13 @@ import type { IncomingBody } from "../request-body.ts";
 
 export abstract class Turns {
   /** Of the oldest: it is its turn. */
-  protected response: ServerResponse | null = null;
+  protected abstract response: ServerResponse | null;
   /** Those behind it, oldest first. */
-  protected behind: ServerResponse[] | null = null;
+  protected abstract behind: ServerResponse[] | null;
   /** The body of the newest request, while it is being received. */
-  protected body: IncomingBody | null = null;
+  protected abstract body: IncomingBody | null;
   /** Whether the newest request is at fault: it will never have come whole. */
-  protected newestIsFaulty = false;
+  protected abstract newestIsFaulty: boolean;
 
   get waitsForClient(): boolean {
     return this.body?.isAwaited === true;

@@ -116,9 +116,10 @@ export class Listener implements ConnectionHost {
 
   /** Gives its permit back, as soon as nothing of it is under way any more. */
   connectionClosed(connection: Connection): void {
-    const work = this.#work.get(connection);
+    // Most servers know of no work but what their own listeners do.
+    const work = this.#work.size === 0 ? undefined : this.#work.get(connection);
     // From now on only its own end keeps it: work that never settles would keep the connection for good.
-    this.#work.delete(connection);
+    if (work !== undefined) this.#work.delete(connection);
     // Somebody who waits is admitted once this end is through.
     if (work === undefined && !connection.hasCustodian && this.admission.waiting === 0) connection.permit?.release();
     else void this.#release(connection, work);

@@ -42,11 +42,11 @@ interface Intercepted {
 export function interceptEmit(emitter: EventEmitter, event: string, handler: Handler): Interception {
   const own = emitter as unknown as Intercepted;
   const known = own[takenKey];
-  const taken = known ?? (own[takenKey] = takeNothing(emitter));
-  const hasOwnEmit = Object.hasOwn(own, "emit");
-  // Where somebody has wrapped ours, it is below already.
-  if (known === undefined || !hasOwnEmit) {
-    taken.earlier = hasOwnEmit ? (own.emit ?? null) : null;
+  // One that was given back while others had wrapped it may be below or gone. A new one on top is right in both cases.
+  const taken = known?.first == null ? takeNothing(emitter) : known;
+  if (taken !== known) {
+    taken.earlier = Object.hasOwn(own, "emit") && own.emit !== known?.emit ? (own.emit ?? null) : null;
+    own[takenKey] = taken;
     own.emit = taken.emit;
   }
   const one: TakenEvent = { event, handler, next: null };
@@ -74,9 +74,10 @@ function takeNothing(emitter: EventEmitter): Taken {
   const taken: Taken = {
     first: null,
     // What it needs is at hand without a look at the emitter: those who share a function have too many shapes for V8.
-    emit(event, ...args) {
+    emit(this: EventEmitter, event, ...args) {
       const one = find(taken, event);
-      if (one === null) return passOn(taken, emitter, event, args);
+      // A copy of the emitter, as test runners make of `process`, has listeners of its own.
+      if (one === null) return passOn(taken, this, event, args);
       one.handler(args);
       return true;
     },

@@ -86,8 +86,35 @@ test("an emitter that somebody has begun to trace meanwhile can be given back an
     again.restore();
   }
   emitter.emit("a", 3);
-  assert.deepEqual(seen, ["traced a", "traced a", "a", 1, "traced a", "a", 2, "traced a"]);
+  assert.deepEqual(seen, ["traced a", "a", 1, "traced a", "a", 2, "traced a", "traced a"]);
   assert.deepEqual(heard, [0, 1, 2, 3]);
+});
+
+test("an emitter whose tracer has left meanwhile, with our emit, can be taken again", () => {
+  const emitter = new EventEmitter();
+  const seen: unknown[] = [];
+  const { emit } = emitter;
+  trace(emitter, []);
+  const first = take(emitter, "a", seen);
+  emitter.emit = emit;
+  first.restore();
+  take(emitter, "a", seen);
+  emitter.emit("a");
+  assert.deepEqual(seen, ["a"]);
+});
+
+test("a copy of an emitter, with our emit, tells its own listeners what is not taken", () => {
+  const emitter = new EventEmitter();
+  const seen: unknown[] = [];
+  const interception = take(emitter, "a", seen);
+  const copy = Object.create(EventEmitter.prototype, {
+    emit: Object.getOwnPropertyDescriptor(emitter, "emit") ?? {},
+  }) as EventEmitter;
+  emitter.on("b", () => seen.push("the original"));
+  copy.on("b", () => seen.push("the copy"));
+  assert.equal(copy.emit("b"), true);
+  assert.deepEqual(seen, ["the copy"]);
+  interception.restore();
 });
 
 test("who gives back what somebody else has taken since takes nothing from them", () => {

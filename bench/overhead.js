@@ -8,7 +8,7 @@
 // do. A ratio is taken within a round of turns; shown is the median over the processes of the medians over the rounds. "bare
 // again" is the bare server a second time (A/A): what differs by less means nothing. `manage` has every limit of
 // makeSafetyLimits() on. The naive guard is socket.setTimeout and one setTimeout per phase of a request
-// (lib/contenders.js). The full run takes ten minutes.
+// (lib/contenders.js). The full run takes ten to seventeen minutes.
 import { Report, flags } from "./lib/report.js";
 import { measure } from "./lib/rounds.js";
 import { median } from "./lib/statistics.js";

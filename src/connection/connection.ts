@@ -46,10 +46,10 @@ interface Ending {
  * both ports close. There may be very many that do nothing: what only some of them need is made when it is needed.
  */
 export class Connection extends Traffic {
-  protected inputPort: Readable;
-  protected outputPort: Writable;
-  protected portsBelow: PortsBelow | null = null;
-  protected usedReader: Reader | null = null;
+  /** @internal */ protected inputPort: Readable;
+  /** @internal */ protected outputPort: Writable;
+  /** @internal */ protected portsBelow: PortsBelow | null = null;
+  /** @internal */ protected usedReader: Reader | null = null;
   /** @internal */
   speaker: Speaker | null = null;
   /** @internal */

@@ -20,7 +20,7 @@ interface Marked {
 
 // Looking them up at their classes costs more than what is done with them.
 const emitter = EventEmitter.prototype;
-const inherited = Socket.prototype as unknown as { readonly _destroy: Destroy };
+const inherited = Socket.prototype;
 
 /** Makes both ports tell `connection` of their errors and their end. */
 export function markPorts(input: Readable, output: Writable, connection: Connection): void {

@@ -15,9 +15,9 @@ export interface PortsBelow {
 export abstract class PortPair {
   // What it keeps is in the fields of the connection: fields of its own would take a constructor, and V8 makes what has a
   // chain of those three times as slowly.
-  protected abstract inputPort: Readable;
-  protected abstract outputPort: Writable;
-  protected abstract portsBelow: PortsBelow | null;
+  /** @internal */ protected abstract inputPort: Readable;
+  /** @internal */ protected abstract outputPort: Writable;
+  /** @internal */ protected abstract portsBelow: PortsBelow | null;
 
   /** Racket entry: `connection-i-port`. */
   get input(): Readable {

@@ -8,7 +8,7 @@ import { Reader } from "./reader.ts";
 import type { Speaker } from "./speaker.ts";
 
 export abstract class Traffic extends PortPair {
-  protected abstract usedReader: Reader | null;
+  /** @internal */ protected abstract usedReader: Reader | null;
   /** What its protocol knows of it; null where nobody speaks for us. @internal */
   abstract speaker: Speaker | null;
   /** The sweeper's, while it has something unsent or keeps us waiting. @internal */

@@ -54,7 +54,8 @@ export function judgeHead(lineLength: number, rawHeaders: readonly string[], lim
   let size = 0;
   let i = 0;
   // Pseudo-headers come first (RFC 9113, section 8.3), so that a look at the first that is none ends the looking.
-  for (; rawHeaders[i]?.charCodeAt(0) === colon; i += 2) size += lengthOf(rawHeaders[i]) + lengthOf(rawHeaders[i + 1]);
+  for (; rawHeaders[i]?.charCodeAt(0) === colon; i += 2)
+    size += (rawHeaders[i] ?? "").length + (rawHeaders[i + 1] ?? "").length;
   const count = (rawHeaders.length - i) / 2;
   for (; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? "";
@@ -79,10 +80,6 @@ export function judgeHead(lineLength: number, rawHeaders: readonly string[], lim
             ? "maxRequestBodyLength"
             : null;
   return { broken, hasBody: chunked || length > 0, bodyIsLimited, size };
-}
-
-function lengthOf(text = ""): number {
-  return text.length;
 }
 
 /** Whether a body of this type is none that `maxRequestBodyLength` is about. */

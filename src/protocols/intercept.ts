@@ -4,6 +4,8 @@
  * the one array that it came in, and what is taken is in a list: some are taken for each request.
  */
 import type { EventEmitter } from "node:events";
+import { LinkedList } from "../core/linked-list.ts";
+import type { Linked } from "../core/linked-list.ts";
 
 type Handler = (args: readonly unknown[]) => void;
 type Emit = (this: EventEmitter, event: string | symbol, ...args: unknown[]) => boolean;
@@ -14,16 +16,14 @@ export interface Interception {
   restore(): void;
 }
 
-interface TakenEvent {
+interface TakenEvent extends Linked<TakenEvent> {
   readonly event: string;
   readonly handler: Handler;
-  next: TakenEvent | null;
 }
 
 /** All that is taken of one emitter. */
 interface Taken {
-  /** In the order in which they were taken. */
-  first: TakenEvent | null;
+  readonly events: LinkedList<TakenEvent>;
   /** The `emit` that the emitter has from us. */
   readonly emit: Emit;
   /** An `emit` of its own that the emitter had before. */
@@ -43,20 +43,20 @@ export function interceptEmit(emitter: EventEmitter, event: string, handler: Han
   const own = emitter as unknown as Intercepted;
   const known = own[takenKey];
   // One that was given back while others had wrapped it may be below or gone. A new one on top is right in both cases.
-  const taken = known?.first == null ? takeNothing(emitter) : known;
+  const taken = known === undefined || known.events.size === 0 ? takeNothing(emitter) : known;
   if (taken !== known) {
     taken.earlier = Object.hasOwn(own, "emit") && own.emit !== known?.emit ? (own.emit ?? null) : null;
     own[takenKey] = taken;
     own.emit = taken.emit;
   }
-  const one: TakenEvent = { event, handler, next: null };
-  add(taken, one);
+  const one: TakenEvent = { event, handler, older: null, newer: null, place: 0 };
+  taken.events.add(one);
   return {
     pass: (args) => passOn(taken, emitter, event, args),
     restore() {
-      remove(taken, one);
+      taken.events.remove(one);
       // Where somebody has wrapped ours meanwhile, it stays below, and passes everything on.
-      if (taken.first !== null || own[takenKey] !== taken || own.emit !== taken.emit) return;
+      if (taken.events.size > 0 || own[takenKey] !== taken || own.emit !== taken.emit) return;
       if (taken.earlier === null) delete own.emit;
       else own.emit = taken.earlier;
       delete own[takenKey];
@@ -72,7 +72,7 @@ export function isIntercepted(emitter: EventEmitter, event: string): boolean {
 
 function takeNothing(emitter: EventEmitter): Taken {
   const taken: Taken = {
-    first: null,
+    events: new LinkedList(),
     // What it needs is at hand without a look at the emitter: those who share a function have too many shapes for V8.
     emit(this: EventEmitter, event, ...args) {
       const one = find(taken, event);
@@ -87,26 +87,9 @@ function takeNothing(emitter: EventEmitter): Taken {
   return taken;
 }
 
-function add(taken: Taken, one: TakenEvent): void {
-  let last = taken.first;
-  if (last === null) {
-    taken.first = one;
-    return;
-  }
-  while (last.next !== null) last = last.next;
-  last.next = one;
-}
-
-function remove(taken: Taken, one: TakenEvent): void {
-  if (taken.first === one) taken.first = one.next;
-  for (let other = taken.first; other !== null; other = other.next) {
-    if (other.next === one) other.next = one.next;
-  }
-}
-
 function find(taken: Taken, event: string | symbol): TakenEvent | null {
-  let one = taken.first;
-  while (one !== null && one.event !== event) one = one.next;
+  let one = taken.events.oldest;
+  while (one !== null && one.event !== event) one = one.newer;
   return one;
 }
 

@@ -24,9 +24,8 @@ export interface Protocol {
   /** Whether a handshake of its own follows that of the layer below: then it enters `idle` itself. */
   readonly shakesHands?: boolean;
   /**
-   * Serves a connection that was admitted: gives it its speaker, and moves it through its phases. `pass`
-   * is called once. A promise that comes back settles when the program's work for the connection has; it
-   * never rejects.
+   * Serves a connection that was admitted: gives it its speaker, and moves it through its phases. `pass` is called
+   * once. A promise that comes back settles when the program's work for the connection has; it never rejects.
    */
   speak(connection: Connection, socket: Socket, pass: Pass): Promise<void> | undefined;
   /**

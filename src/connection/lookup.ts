@@ -10,11 +10,18 @@ import type { Connection } from "./connection.ts";
 import { noteClosed, noteOpened } from "./ports.ts";
 
 const portKey = Symbol.for("portreeve.port.v1");
+const layerKey = Symbol.for("portreeve.layer.v1");
+
+/** What knows a layer above the ports (a session, a stream of HTTP/2), and its connection. */
+export interface LayerKeeper {
+  readonly connection: Connection;
+}
 
 type Destroy = (this: Socket, error: Error | null, done: (error?: Error | null) => void) => void;
 
 interface Marked {
   [portKey]?: Connection;
+  [layerKey]?: LayerKeeper;
   _destroy?: Destroy;
 }
 
@@ -41,14 +48,19 @@ function markPort(port: Readable | Writable, connection: Connection): void {
   else finished(port, { error: false }, () => onClose.call(port));
 }
 
-/** Makes what lies above the ports (a session, a stream) lead to `connection`; its errors and its end are not heard. */
-export function markLayer(layer: object, connection: Connection): void {
-  (layer as Marked)[portKey] = connection;
+/** Makes what lies above the ports lead to its keeper; its errors and its end are not heard. */
+export function markLayer(layer: object, keeper: LayerKeeper): void {
+  (layer as Marked)[layerKey] = keeper;
+}
+
+/** The keeper of a layer. */
+export function keeperOf(layer: object): LayerKeeper | undefined {
+  return (layer as Marked)[layerKey];
 }
 
 /** Takes back what `markLayer` did. */
-export function unmarkLayer(layer: object, connection: Connection): void {
-  if ((layer as Marked)[portKey] === connection) delete (layer as Marked)[portKey];
+export function unmarkLayer(layer: object, keeper: LayerKeeper): void {
+  if (keeperOf(layer) === keeper) delete (layer as Marked)[layerKey];
 }
 
 /** The port tells nobody any more. */
@@ -99,9 +111,10 @@ function onClose(this: Readable | Writable): void {
   (this as Marked)[portKey]?.portClosed();
 }
 
-/** The connection that a port belongs to. */
+/** The connection that a port belongs to, or a layer above the ports. */
 export function connectionOfPort(port: unknown): Connection | undefined {
-  return typeof port === "object" && port !== null ? (port as Marked)[portKey] : undefined;
+  if (typeof port !== "object" || port === null) return undefined;
+  return (port as Marked)[portKey] ?? keeperOf(port)?.connection;
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Linked } from "../../core/linked-list.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
+import { keeperOf, unmarkLayer } from "../../connection/lookup.ts";
 import { ManagedRequest, markRequest } from "../../connection/managed-request.ts";
 import type { RequestHost } from "../../connection/managed-request.ts";
 import { warnOfFirstCut } from "../../limits/first-cut.ts";
@@ -21,6 +22,7 @@ import { limitStatus } from "../heads.ts";
 import { IncomingBody } from "../request-body.ts";
 import { allowances } from "./control-frames.ts";
 import { answerAndCutOff, cutOff, markUnfinished } from "./own-methods.ts";
+import type { StreamKeeper } from "./own-methods.ts";
 import { StreamReceiving } from "./receiving.ts";
 import { StreamSending, mayBeSilent } from "./sending.ts";
 import type { Cut, SessionSending } from "./sending.ts";
@@ -40,30 +42,26 @@ export function http2Code(reason: CloseReason): number {
 
 const codes: Readonly<Record<string, number | undefined>> = { ...constants } as never;
 
-const exchangeKey = Symbol("portreeve.exchange");
-
-interface Exchanging {
-  [exchangeKey]?: Exchange;
-}
-
-/** Makes its stream lead to it. */
-export function markExchange(exchange: Exchange): void {
-  (exchange.stream as Exchanging)[exchangeKey] = exchange;
-}
-
 /** The exchange of a stream that is open and watched. */
 export function exchangeOf(stream: object): Exchange | undefined {
-  const exchange = (stream as Exchanging)[exchangeKey];
-  return exchange === undefined || exchange.place === 0 ? undefined : exchange;
+  const keeper = keeperOf(stream);
+  return keeper instanceof Exchange && keeper.place !== 0 ? keeper : undefined;
 }
 
-export class Exchange implements RequestHost, Linked<Exchange> {
+/** Who has the exchanges of a session. */
+export interface ExchangeHost {
+  /** The deadline of one of them comes closer. */
+  hasten(deadline: number): void;
+  /** The stream of one is about to be destroyed. */
+  streamEnds(exchange: Exchange, error: Error | null): void;
+}
+
+export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
   readonly connection: Connection;
   readonly stream: ServerHttp2Stream;
   /** When its response must have begun, body aside: for `setDeadline` to move. @internal */
   at = Infinity;
-  /** Told when the deadline comes closer. */
-  readonly #hasten: (deadline: number) => void;
+  readonly #host: ExchangeHost;
   /** Its body, where it has one. */
   body: IncomingBody | null = null;
   #request: ManagedRequest | null = null;
@@ -79,10 +77,10 @@ export class Exchange implements RequestHost, Linked<Exchange> {
   newer: Exchange | null = null;
   place = 0;
 
-  constructor(connection: Connection, stream: ServerHttp2Stream, hasten: (deadline: number) => void) {
+  constructor(connection: Connection, stream: ServerHttp2Stream, host: ExchangeHost) {
     this.connection = connection;
     this.stream = stream;
-    this.#hasten = hasten;
+    this.#host = host;
     const { timers, safetyLimits } = connection.manager;
     timers.setDeadline(this, safetyLimits.responseTimeout);
   }
@@ -126,7 +124,7 @@ export class Exchange implements RequestHost, Linked<Exchange> {
     let cut: Cut | null = null;
     if (body !== null) {
       body.observe(now, owed);
-      if (owed) this.#hasten(this.deadline);
+      if (owed) this.#host.hasten(this.deadline);
       this.#receiving ??= new StreamReceiving(safetyLimits.minReceiveRate, now);
       cut = this.#receiving.look(body.received, owed, now);
     }
@@ -157,6 +155,10 @@ export class Exchange implements RequestHost, Linked<Exchange> {
     else stream.respond({ ":status": status }, { endStream: true });
   }
 
+  ends(error: Error | null): void {
+    this.#host.streamEnds(this, error);
+  }
+
   /** The stream is gone. @param byClient whether it was the client that reset it */
   end(byClient: boolean): void {
     const reason = this.#cutFor ?? this.connection.closeReason ?? (byClient ? "client-reset" : "completed");
@@ -165,7 +167,7 @@ export class Exchange implements RequestHost, Linked<Exchange> {
 
   /** Nobody watches it any more; what the program has opened for it still ends with it. */
   letGo(): void {
-    delete (this.stream as Exchanging)[exchangeKey];
+    unmarkLayer(this.stream, this);
     this.body?.letGo();
     const request = this.#request;
     if (request !== null) this.stream.once("close", () => request.end("completed"));
@@ -193,7 +195,7 @@ export class Exchange implements RequestHost, Linked<Exchange> {
   }
 
   retime(): void {
-    this.#hasten(this.deadline);
+    this.#host.hasten(this.deadline);
   }
 
   /** Nothing to do: the end of a stream is always heard. */

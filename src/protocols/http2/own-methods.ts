@@ -11,35 +11,49 @@ import type {
   ServerStreamResponseOptions,
 } from "node:http2";
 import { hasCompatRequest } from "../../core/node-internals.ts";
-import { connectionOfPort } from "../../connection/lookup.ts";
+import { keeperOf } from "../../connection/lookup.ts";
+import type { LayerKeeper } from "../../connection/lookup.ts";
 
-/** The speaker of a session, which is told of the ends. */
-export interface Http2Watcher {
+/** The keeper of a session, which is told of the ends. */
+export interface SessionKeeper extends LayerKeeper {
   /** The session is being destroyed. */
   sessionEnded(error: unknown): void;
-  /** A stream is about to be destroyed; `error` is the program's or the session's, or null. */
-  streamEnds(stream: ServerHttp2Stream, error: Error | null): void;
-  /** This side closes a stream. */
-  streamClosedHere(stream: ServerHttp2Stream): void;
+}
+
+/** The keeper of a stream. */
+export interface StreamKeeper extends LayerKeeper {
+  /** This side closes the stream. */
+  closedHere: boolean;
+  /** The stream is about to be destroyed; `error` is the program's or the session's, or null. */
+  ends(error: Error | null): void;
 }
 
 type Callback = (error?: Error | null) => void;
 /** What Duplex asks of a stream; the types of Node leave it out. */
-type Inside = Omit<ServerHttp2Stream, "_final"> & {
+type Inside = Omit<ServerHttp2Stream, "_final" | "setTimeout"> & {
+  setTimeout(ms: number, callback?: () => void): unknown;
   _destroy(error: Error | null, callback: Callback): void;
   _final: ((callback: Callback) => void) | null;
 };
 
-/** It must lead to its connection (`markLayer`). */
+/** Its keeper must be a `SessionKeeper` (`markLayer`). */
 export function watchSession(session: ServerHttp2Session): void {
   session.destroy = destroySession;
 }
 
-/** It must lead to its connection (`markLayer`). */
+/**
+ * Its keeper must be a `StreamKeeper` (`markLayer`). As few as can be: each makes a stream larger, and all that Node looks for
+ * in it further away.
+ */
 export function watchStream(stream: ServerHttp2Stream): void {
   (stream as unknown as Inside)._destroy = destroyStream;
   stream.close = closeStream;
+  stream.setTimeout = setStreamTimeout;
   stream.pushStream = pushStream;
+}
+
+/** From here on node:http2 throws at whoever goes on with the stream, and a client can bring that about at any time. */
+function forgive(stream: ServerHttp2Stream): void {
   stream.respond = respond;
   stream.respondWithFD = respondWithFD;
   stream.respondWithFile = respondWithFile;
@@ -66,7 +80,7 @@ export function freeSession(session: ServerHttp2Session): void {
 
 /** What a program answers with. */
 const answers = ["respond", "respondWithFD", "respondWithFile", "additionalHeaders", "sendTrailers"] as const;
-const methods = ["_destroy", "close", "pushStream", ...answers];
+const methods = ["_destroy", "close", "setTimeout", "pushStream", ...answers];
 
 /** Gives the stream its methods back. */
 export function freeStream(stream: ServerHttp2Stream): void {
@@ -121,10 +135,6 @@ export function hasErrorListener(stream: ServerHttp2Stream): boolean {
   return stream.listeners("error").some((listener) => listener !== ignore);
 }
 
-function watcherOf(layer: object): Partial<Http2Watcher> | null | undefined {
-  return connectionOfPort(layer)?.speaker as Partial<Http2Watcher> | null | undefined;
-}
-
 let known: Inside | undefined;
 
 /** What all streams of servers inherit. Asking each of them would cost more than the rest of what is done here. */
@@ -135,17 +145,26 @@ function inheritedBy(stream: ServerHttp2Stream): Inside {
 function destroySession(this: ServerHttp2Session, error?: Error | number, code?: number): void {
   if (this.destroyed) return;
   (Object.getPrototypeOf(this) as ServerHttp2Session).destroy.call(this, error as Error, code);
-  watcherOf(this)?.sessionEnded?.(error);
+  (keeperOf(this) as SessionKeeper | undefined)?.sessionEnded(error);
 }
 
 function destroyStream(this: ServerHttp2Stream, error: Error | null, callback: Callback): void {
-  watcherOf(this)?.streamEnds?.(this, error);
+  // Where it is destroyed first and closed then: the end of its request is heard in between.
+  if (!this.closed) forgive(this);
+  (keeperOf(this) as StreamKeeper | undefined)?.ends(error);
   inheritedBy(this)._destroy.call(this, error, callback);
 }
 
 function closeStream(this: ServerHttp2Stream, code?: number, callback?: () => void): void {
-  watcherOf(this)?.streamClosedHere?.(this);
+  const keeper = keeperOf(this) as StreamKeeper | undefined;
+  if (keeper !== undefined) keeper.closedHere = true;
   inheritedBy(this).close.call(this, code, callback);
+}
+
+/** node:http2 sets it to 0 when a stream is closed, from whichever side, and before anybody hears of it. */
+function setStreamTimeout(this: ServerHttp2Stream, ms: number, callback?: () => void): unknown {
+  if (this.closed && !(this.writableFinished && this.sentTrailers !== undefined)) forgive(this);
+  return inheritedBy(this).setTimeout.call(this, ms, callback);
 }
 
 /** Whether the stream is gone: http2 throws at whoever goes on with it, and a client can make that happen at any time. */

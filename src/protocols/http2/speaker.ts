@@ -21,7 +21,8 @@ import { judgeHead } from "../heads.ts";
 import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
 import { ControlFrames, allowances } from "./control-frames.ts";
-import { Exchange, exchangeOf, http2Code, isRequest, markExchange } from "./exchange.ts";
+import { Exchange, exchangeOf, http2Code, isRequest } from "./exchange.ts";
+import type { ExchangeHost } from "./exchange.ts";
 import {
   freeSession,
   freeStream,
@@ -31,7 +32,7 @@ import {
   watchSession,
   watchStream,
 } from "./own-methods.ts";
-import type { Http2Watcher } from "./own-methods.ts";
+import type { SessionKeeper } from "./own-methods.ts";
 import { waitingIn } from "./sending.ts";
 import type { SessionSending } from "./sending.ts";
 import { reasonOf } from "./session-errors.ts";
@@ -41,7 +42,7 @@ const usualWindow = 65_535;
 
 type Head = Readonly<Record<string, string | undefined>>;
 
-export class Http2Speaker implements Speaker, Http2Watcher {
+export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
   readonly connection: Connection;
   #session: ServerHttp2Session | null = null;
   #interceptions: readonly Interception[] = [];
@@ -59,11 +60,6 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   #leaving = false;
   /** Whether the client has said that it leaves. */
   #clientLeft = false;
-  readonly #hasten = (deadline: number): void => {
-    const { timer, manager } = this.connection;
-    // Of two that may still move, the one that is later now stays so; and it is no fault to be asked too early.
-    if (deadline < timer.at) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
-  };
 
   constructor(connection: Connection, shakesHands: boolean = true) {
     const { maxControlFrames, maxStreamResets } = connection.manager.safetyLimits;
@@ -79,7 +75,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
   attach(session: ServerHttp2Session): void {
     this.#session = session;
     tryFirstSession(session);
-    markLayer(session, this.connection);
+    markLayer(session, this);
     watchSession(session);
     const streams = interceptEmit(session, "stream", (args) => this.#begin(streams, args));
     const settled = interceptEmit(session, "localSettings", (args) => {
@@ -185,13 +181,12 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     const session = this.#session;
     if (session !== null) {
       freeSession(session);
-      unmarkLayer(session, this.connection);
+      unmarkLayer(session, this);
     }
     for (const exchange of this.#open) {
       const { stream } = exchange;
       exchange.letGo();
       freeStream(stream);
-      unmarkLayer(stream, this.connection);
     }
   }
 
@@ -200,16 +195,22 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     if (exchange !== undefined) return exchange.request;
     if (!("rstCode" in value)) return undefined;
     // A handler that asks after the client has gone: what it opens for the request is closed at once.
-    const { request } = new Exchange(this.connection, value as ServerHttp2Stream, () => {});
+    const { request } = new Exchange(this.connection, value as ServerHttp2Stream, this);
     request.end("client-reset");
     return request;
   }
 
-  streamEnds(stream: ServerHttp2Stream, error: Error | null): void {
-    const exchange = exchangeOf(stream);
-    if (exchange === undefined) return;
+  hasten(deadline: number): void {
+    const { timer, manager } = this.connection;
+    // Of two that may still move, the one that is later now stays so; and it is no fault to be asked too early.
+    if (deadline < timer.at) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
+  }
+
+  streamEnds(exchange: Exchange, error: Error | null): void {
+    if (exchange.place === 0) return;
     this.#open.remove(exchange);
     const { connection } = this;
+    const { stream } = exchange;
     const reset = error === null && stream.closed && !exchange.closedHere && (stream.rstCode !== 0 || stream.aborted);
     const byClient = reset && connection.closeReason === null && this.#session?.destroyed === false;
     const { body } = exchange;
@@ -242,16 +243,12 @@ export class Http2Speaker implements Speaker, Http2Watcher {
     output.once("finish", () => this.#finished());
   }
 
-  streamClosedHere(stream: ServerHttp2Stream): void {
-    const exchange = exchangeOf(stream);
-    if (exchange !== undefined) exchange.closedHere = true;
-  }
-
   #begin(streams: Interception, args: readonly unknown[]): void {
     const stream = args[0] as ServerHttp2Stream;
     const { connection } = this;
     if (connection.closeReason !== null) return;
-    if (stream.destroyed) {
+    // Asking whether it is destroyed, here where nobody else does, makes V8 forget how Node's own code asks for that.
+    if (stream.session === undefined) {
       // Reset before anybody heard of it; the program never does.
       this.#countReset();
       return;
@@ -289,19 +286,18 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       return null;
     }
     const { requestReadTimeout, responseTimeout } = safetyLimits;
-    if (!stream.endAfterHeaders) this.#hasten(timers.clock.now() + Math.min(requestReadTimeout, responseTimeout));
+    if (!stream.endAfterHeaders) this.hasten(timers.clock.now() + Math.min(requestReadTimeout, responseTimeout));
     // While it is the only one, the connection has the same deadline.
-    else if (this.#open.size > 1 || this.#shakesHands) this.#hasten(exchange.at);
+    else if (this.#open.size > 1 || this.#shakesHands) this.hasten(exchange.at);
     return exchange;
   }
 
   #take(stream: ServerHttp2Stream): Exchange {
     const { connection } = this;
     tryFirstStream(stream);
-    const exchange = new Exchange(connection, stream, this.#hasten);
+    const exchange = new Exchange(connection, stream, this);
     this.#open.add(exchange);
-    markExchange(exchange);
-    markLayer(stream, connection);
+    markLayer(stream, exchange);
     watchStream(stream);
     this.#requests++;
     if (this.#open.size === 1) this.#busy();
@@ -319,7 +315,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       const isLimited = head !== undefined && judgeHead(0, head, safetyLimits).bodyIsLimited;
       exchange.receive(isLimited ? safetyLimits.maxRequestBodyLength : Infinity);
     }
-    this.#hasten(exchange.deadline);
+    this.hasten(exchange.deadline);
   }
 
   /** The client has acknowledged our settings: it speaks HTTP/2. */
@@ -333,7 +329,7 @@ export class Http2Speaker implements Speaker, Http2Watcher {
       return;
     }
     connection.enter("handling", plan.response);
-    for (const exchange of this.#open) this.#hasten(exchange.deadline);
+    for (const exchange of this.#open) this.hasten(exchange.deadline);
   }
 
   /** There was no stream, and now there is one. Until the handshake is over its deadline stays in force. */

@@ -1,7 +1,7 @@
 /**
  * Taking an event of a server before its own listeners hear it, by an `emit` of its own on that one server. The
- * prototype's `emit` is looked up at each call, because others may have replaced it meanwhile. What an event brings stays in
- * the one array that it came in, and what is taken is in a list: some are taken for each request.
+ * prototype's `emit` is looked up at each call, because others may have replaced it meanwhile. What an event brings is put in
+ * an array only where the event is taken, and what is taken is in a list: some are taken for each request.
  */
 import type { EventEmitter } from "node:events";
 import { LinkedList } from "../core/linked-list.ts";

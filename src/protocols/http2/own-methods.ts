@@ -50,10 +50,15 @@ export function watchStream(stream: ServerHttp2Stream): void {
   stream.close = closeStream;
   stream.setTimeout = setStreamTimeout;
   stream.pushStream = pushStream;
+  // Its client may have reset it in the same breath, or before we came.
+  if (stream.closed) makeHarmless(stream);
 }
 
-/** From here on node:http2 throws at whoever goes on with the stream, and a client can bring that about at any time. */
-function forgive(stream: ServerHttp2Stream): void {
+/**
+ * From here on node:http2 throws at whoever goes on with the stream, and a client can bring that about at any time. What a
+ * tracer has put around these methods is replaced: below it are those that throw.
+ */
+function makeHarmless(stream: ServerHttp2Stream): void {
   stream.respond = respond;
   stream.respondWithFD = respondWithFD;
   stream.respondWithFile = respondWithFile;
@@ -79,12 +84,14 @@ export function freeSession(session: ServerHttp2Session): void {
 }
 
 /** What a program answers with. */
-const answers = ["respond", "respondWithFD", "respondWithFile", "additionalHeaders", "sendTrailers"] as const;
-const methods = ["_destroy", "close", "setTimeout", "pushStream", ...answers];
+const answers = { respond, respondWithFD, respondWithFile, additionalHeaders, sendTrailers };
+const methods = { _destroy: destroyStream, close: closeStream, setTimeout: setStreamTimeout, pushStream, ...answers };
 
 /** Gives the stream its methods back. */
 export function freeStream(stream: ServerHttp2Stream): void {
-  for (const name of methods) Reflect.deleteProperty(stream, name);
+  for (const [name, method] of Object.entries(methods)) {
+    if (Reflect.get(stream, name) === method) Reflect.deleteProperty(stream, name);
+  }
   stream.off("error", ignore);
 }
 
@@ -119,7 +126,7 @@ export function cutOff(stream: ServerHttp2Stream, code: number): void {
 export function answerAndCutOff(stream: ServerHttp2Stream, status: number): void {
   stream.respond({ ":status": status }, { endStream: true });
   Object.defineProperty(stream, "headersSent", { value: false });
-  for (const method of answers) stream[method] = ignore;
+  for (const name of Object.keys(answers)) Reflect.set(stream, name, ignore);
   stream.push = () => true;
   // nghttp2 drops an answer that is still waiting when its stream is reset.
   setImmediate(() => setImmediate(() => cutOff(stream, constants.NGHTTP2_NO_ERROR)));
@@ -149,8 +156,8 @@ function destroySession(this: ServerHttp2Session, error?: Error | number, code?:
 }
 
 function destroyStream(this: ServerHttp2Stream, error: Error | null, callback: Callback): void {
-  // Where it is destroyed first and closed then: the end of its request is heard in between.
-  if (!this.closed) forgive(this);
+  // Node closes it only after this; the request's signal has told the program by then.
+  if (!this.closed) makeHarmless(this);
   (keeperOf(this) as StreamKeeper | undefined)?.ends(error);
   inheritedBy(this)._destroy.call(this, error, callback);
 }
@@ -161,9 +168,12 @@ function closeStream(this: ServerHttp2Stream, code?: number, callback?: () => vo
   inheritedBy(this).close.call(this, code, callback);
 }
 
-/** node:http2 sets it to 0 when a stream is closed, from whichever side, and before anybody hears of it. */
+/**
+ * node:http2 sets it to 0 when a stream is closed, from whichever side, and before anybody hears of it. Where all was sent,
+ * trailers included, what a program still tries is its own mistake.
+ */
 function setStreamTimeout(this: ServerHttp2Stream, ms: number, callback?: () => void): unknown {
-  if (this.closed && !(this.writableFinished && this.sentTrailers !== undefined)) forgive(this);
+  if (this.closed && !(this.writableFinished && this.sentTrailers !== undefined)) makeHarmless(this);
   return inheritedBy(this).setTimeout.call(this, ms, callback);
 }
 

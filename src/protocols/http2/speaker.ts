@@ -247,7 +247,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
     const stream = args[0] as ServerHttp2Stream;
     const { connection } = this;
     if (connection.closeReason !== null) return;
-    // Asking whether it is destroyed, here where nobody else does, makes V8 forget how Node's own code asks for that.
+    // A stream that was destroyed has no session. Asking `destroyed`, here where nobody else does, would make V8 forget how
+    // Node's own code asks.
     if (stream.session === undefined) {
       // Reset before anybody heard of it; the program never does.
       this.#countReset();

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { openSync, closeSync } from "node:fs";
+import { once } from "node:events";
+import { createServer as createHttp2Server } from "node:http2";
 import type { ServerHttp2Stream } from "node:http2";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { requestOf } from "../../../src/index.ts";
+import { manage, requestOf } from "../../../src/index.ts";
 import { data, frame, frameTypes, preface, request, reset, settings, settingsAck } from "../../support/http2-frames.ts";
+import { connectTo } from "../../support/tcp-client.ts";
 import type { TcpClient } from "../../support/tcp-client.ts";
 import { settle, startWeb, until } from "./web.ts";
 
@@ -108,5 +113,46 @@ for (const [departure, depart] of Object.entries(departures)) {
     held?.sendTrailers({ after: "all" });
     await settle();
     assert.deepEqual(web.errors, []);
+  });
+}
+
+test("a client resets its stream in the same breath as it begins it, and a program may answer", async (t) => {
+  const answered: unknown[][] = [];
+  const server = createHttp2Server();
+  const web = await startWeb(t, "h2c", (stream) => setImmediate(() => answered.push(goOn(stream))), { server });
+  // What has come already is parsed whole, before anybody hears of a stream.
+  const front = createServer((socket) => {
+    socket.once("readable", () => {
+      socket.unshift(socket.read());
+      server.emit("connection", socket);
+    });
+  });
+  front.listen(0, "127.0.0.1");
+  await once(front, "listening");
+  t.after(() => front.close());
+  const client = await connectTo(t, (front.address() as AddressInfo).port);
+  client.write(Buffer.concat([begun, requests["with a body"] ?? Buffer.alloc(0), reset(1, 0)]));
+  await until(() => answered.length > 0);
+  assert.deepEqual(answered, [[]]);
+  assert.deepEqual(web.errors, []);
+});
+
+for (const before of ["was not managed yet", "was managed by another, who let go of it"]) {
+  test(`a client resets its stream while its server ${before}, and a program may answer`, async (t) => {
+    let held: ServerHttp2Stream | undefined;
+    const server = createHttp2Server().on("stream", (stream) => (held = stream.pause()));
+    const earlier = before === "was not managed yet" ? null : manage(server);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const client = await connectTo(t, (server.address() as AddressInfo).port);
+    client.write(Buffer.concat([begun, requests["with a body"] ?? Buffer.alloc(0)]));
+    await until(() => held !== undefined);
+    client.write(reset(1, 0));
+    await until(() => held?.closed === true);
+    earlier?.detach();
+    const managed = manage(server);
+    assert.equal(held?.destroyed, false);
+    assert.deepEqual(goOn(held), []);
+    await managed.close();
   });
 }

@@ -1,7 +1,7 @@
 /**
  * Taking an event of a server before its own listeners hear it, by an `emit` of its own on that one server. The
- * prototype's `emit` is looked up at each call, because others may have replaced it meanwhile. What an event brings is put in
- * an array only where the event is taken, and what is taken is in a list: some are taken for each request.
+ * prototype's `emit` is looked up at each call, because others may have replaced it meanwhile. What an event brings stays in
+ * the one array that it came in, and what is taken is in a list: some are taken for each request.
  */
 import type { EventEmitter } from "node:events";
 import { LinkedList } from "../core/linked-list.ts";
@@ -74,22 +74,17 @@ function takeNothing(emitter: EventEmitter): Taken {
   const taken: Taken = {
     events: new LinkedList(),
     // What it needs is at hand without a look at the emitter: those who share a function have too many shapes for V8.
-    emit(this: EventEmitter, event) {
+    emit(this: EventEmitter, event, ...args) {
       const one = find(taken, event);
-      // A copy of the emitter, as test runners make of `process`, has listeners of its own. `arguments` that are handed on as
-      // they are cost nothing, and most events are not taken.
-      if (one === null) return Reflect.apply(taken.earlier ?? taken.prototype.emit, this, arguments);
-      Reflect.apply(tell, one, arguments);
+      // A copy of the emitter, as test runners make of `process`, has listeners of its own.
+      if (one === null) return passOn(taken, this, event, args);
+      one.handler(args);
       return true;
     },
     earlier: null,
     prototype: Object.getPrototypeOf(emitter) as Taken["prototype"],
   };
   return taken;
-}
-
-function tell(this: TakenEvent, _event: string | symbol, ...args: unknown[]): void {
-  this.handler(args);
 }
 
 function find(taken: Taken, event: string | symbol): TakenEvent | null {

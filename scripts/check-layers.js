@@ -1,6 +1,7 @@
 // Checks that imports point down: `node scripts/check-layers.js [folder]`, by default over src.
 // A folder imports only folders with a smaller number, its own files, Node, and the package's listed dependencies;
-// nobody imports an index.ts; only core/clock.ts asks Node for the time.
+// nobody imports an index.ts; only core/clock.ts asks Node for the time; only core/node-modules.ts loads node:http and what
+// is above it, which it does without an import.
 import { readFileSync, readdirSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, resolve } from "node:path";
@@ -66,6 +67,9 @@ function* faults(file) {
       ? importFault(file, join(dirname(file), specifier).replaceAll("\\", "/"))
       : packageFault(specifier);
     if (fault !== null) yield `imports ${specifier}: ${fault}`;
+  }
+  for (const [, module] of code.matchAll(/\bimport\s+(?!type\b)[^;]*?\bfrom\s*["'](node:(?:https?|http2|tls))["']/g)) {
+    yield `imports ${module}: core/node-modules.ts loads it where it is needed`;
   }
   if (file === "core/clock.ts") return;
   // A method of that name, defined or called, is something else.

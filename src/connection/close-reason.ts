@@ -41,12 +41,21 @@ export type CloseReason =
  */
 export type CloseManner = "fin" | "linger" | "cut" | "reset";
 
+/** A name of RFC 9113, section 7. */
+export type Http2ErrorCode =
+  | "NO_ERROR"
+  | "PROTOCOL_ERROR"
+  | "INTERNAL_ERROR"
+  | "SETTINGS_TIMEOUT"
+  | "CANCEL"
+  | "ENHANCE_YOUR_CALM";
+
 export interface CloseReasonFacts {
   readonly manner: CloseManner;
   /** The status of the answer to an HTTP request that was cut short, where one is still possible. */
   readonly httpStatus: number | null;
-  /** The HTTP/2 error code (RFC 9113, section 7). */
-  readonly http2Code: string | null;
+  /** The error code of HTTP/2. */
+  readonly http2Code: Http2ErrorCode | null;
   /** The WebSocket close code (RFC 6455, section 7.4.1). */
   readonly websocketCode: number | null;
   /** The limit whose doing it was, where the reason alone tells. */
@@ -56,7 +65,7 @@ export interface CloseReasonFacts {
 function facts(
   manner: CloseManner,
   httpStatus: number | null = null,
-  http2Code: string | null = "NO_ERROR",
+  http2Code: Http2ErrorCode | null = "NO_ERROR",
   websocketCode: number | null = 1001,
   limit: SafetyLimitName | null = null,
 ): CloseReasonFacts {

@@ -75,6 +75,16 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Keeps the process until `work` has settled, so that whoever waits for it goes on: a paused socket keeps none, nor do our
+ * timers. Where time is another than that of the process it may stand still, and nothing is kept.
+ */
+export function keepProcessFor<T>(work: Promise<T>, clock: Clock): Promise<T> {
+  if (clock !== systemClock) return work;
+  const keeper = setInterval(() => {}, longestDelay);
+  return work.finally(() => clearInterval(keeper));
+}
+
 /** Whether `value` can serve as a clock. */
 export function isClock(value: unknown): value is Clock {
   const clock = value as Partial<Clock> | null | undefined;

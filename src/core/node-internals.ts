@@ -7,8 +7,9 @@ import type { ServerResponse } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { types } from "node:util";
+import { isTlsSocket, nodeTls } from "./node-modules.ts";
 
 /**
  * How much of a write the kernel has not taken yet. No public value shows the progress of one large write. Where it is
@@ -35,12 +36,12 @@ export function rawSocketOf(secure: object): Socket | undefined {
  * private method of the upper one, and for the time of one call that method is ours, which only notes whose it is.
  */
 export function secureSocketOn(raw: Socket): TLSSocket | undefined {
-  const prototype = TLSSocket.prototype as { [errorMethod]?: unknown };
+  const prototype = nodeTls().TLSSocket.prototype as { [errorMethod]?: unknown };
   const method = prototype[errorMethod];
   const listener = raw.rawListeners("error").find((one) => Function.prototype.toString.call(one).includes(errorMethod));
   if (typeof method !== "function" || listener === undefined) return undefined;
-  const heard: unknown[] = [];
-  prototype[errorMethod] = function note(this: unknown): void {
+  const heard: object[] = [];
+  prototype[errorMethod] = function note(this: object): void {
     heard.push(this);
   };
   try {
@@ -49,7 +50,7 @@ export function secureSocketOn(raw: Socket): TLSSocket | undefined {
     prototype[errorMethod] = method;
   }
   const [found] = heard;
-  return found instanceof TLSSocket ? found : undefined;
+  return found !== undefined && isTlsSocket(found) ? found : undefined;
 }
 
 const errorMethod = "_emitTLSError";

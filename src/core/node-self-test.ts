@@ -6,12 +6,11 @@
  * Nothing is left but what V8 has learned, so no trial is made that the server has no use for: one TLS socket, or one session of
  * HTTP/2 on a socket of TCP, and every event of every emitter costs an array more from then on.
  */
-import { IncomingMessage, ServerResponse, createServer as createHttpServer } from "node:http";
-import { Http2ServerRequest, createServer as createHttp2Server } from "node:http2";
+import type { ServerResponse } from "node:http";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { Socket, createServer } from "node:net";
 import { PassThrough } from "node:stream";
-import { TLSSocket, createSecureContext } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import {
   announceKeepAlive,
   asyncId,
@@ -31,6 +30,7 @@ import {
   streamBytesWritten,
   wasUpgraded,
 } from "./node-internals.ts";
+import { nodeHttp, nodeHttp2, nodeTls } from "./node-modules.ts";
 import { warn } from "./report.ts";
 
 /** A private property that this Node lacks. */
@@ -78,8 +78,7 @@ const internals: readonly Internal[] = [
     effect: "TLS sockets are told by their addresses, which those on unix sockets do not have",
     isNeeded: ({ isEncrypted }) => isEncrypted,
     works({ socket }) {
-      const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ ca: [] }) });
-      secure.on("error", ignore);
+      const secure = secureOn(socket);
       const raw = rawSocketOf(secure);
       secure.destroy();
       return raw === socket;
@@ -113,7 +112,7 @@ const internals: readonly Internal[] = [
     effect: "sockets that were upgraded before the server was managed are taken for idle ones",
     works() {
       const socket = unconnected();
-      createHttpServer().emit("connection", socket);
+      nodeHttp().createServer().emit("connection", socket);
       const isSpoken = Reflect.get(socket, "parser") != null && !wasUpgraded(socket);
       socket.destroy();
       return isSpoken;
@@ -129,7 +128,7 @@ const internals: readonly Internal[] = [
     effect:
       "of clients that are older than their manager, those in the middle of a head, and those upgraded, are taken for idle ones",
     works() {
-      const server = createHttpServer();
+      const server = nodeHttp().createServer();
       // It makes its list when it listens, and an interval, which close() ends.
       server.emit("listening");
       const list = httpSocketsOf(server);
@@ -143,8 +142,7 @@ const internals: readonly Internal[] = [
     isNeeded: ({ isEncrypted, listens }) => isEncrypted && listens,
     works() {
       const socket = unconnected();
-      const secure = new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ ca: [] }) });
-      secure.on("error", ignore);
+      const secure = secureOn(socket);
       const above = secureSocketOn(socket);
       secure.destroy();
       return above === secure;
@@ -158,7 +156,8 @@ const internals: readonly Internal[] = [
     works() {
       const socket = unconnected();
       let made: ServerHttp2Session | undefined;
-      createHttp2Server()
+      nodeHttp2()
+        .createServer()
         .on("session", (session) => (made = session))
         .emit("connection", socket);
       const works = made !== undefined && http2SessionOn(socket) === made && http2StreamsOf(made) !== undefined;
@@ -170,8 +169,11 @@ const internals: readonly Internal[] = [
   {
     property: "the settings of an http2 server",
     effect: "a stricter maxConcurrentStreams of the program's own is raised to that of the limits",
-    works: () =>
-      http2Settings(createHttp2Server({ settings: { maxConcurrentStreams: 7 } }))?.maxConcurrentStreams === 7,
+    isNeeded: ({ speaksHttp2 }) => speaksHttp2,
+    works() {
+      const server = nodeHttp2().createServer({ settings: { maxConcurrentStreams: 7 } });
+      return http2Settings(server)?.maxConcurrentStreams === 7;
+    },
   },
   {
     property: "the request that node:http2 hangs on a stream",
@@ -180,7 +182,7 @@ const internals: readonly Internal[] = [
     isNeeded: ({ speaksHttp2 }) => speaksHttp2,
     works() {
       const stream = new PassThrough() as unknown as ServerHttp2Stream;
-      const request = new Http2ServerRequest(stream, {}, {}, ["a", "b"]);
+      const request = new (nodeHttp2().Http2ServerRequest)(stream, {}, {}, ["a", "b"]);
       return hasCompatRequest(stream) && http2HeadOf(stream) === request.rawHeaders;
     },
   },
@@ -212,6 +214,7 @@ export function missingInternals(occasion?: Occasion): readonly MissingInternal[
   const due = occasion === undefined ? internals : internals.filter((internal) => isDue(internal, occasion));
   if (due.length === 0) return [];
   const socket = unconnected();
+  const { IncomingMessage, ServerResponse } = nodeHttp();
   const response = new ServerResponse(new IncomingMessage(socket));
   try {
     return due.filter((internal) => !doesWork(internal, { socket, response }));
@@ -272,6 +275,12 @@ function doesWork(internal: Internal, trial: Trial): boolean {
 function unconnected(): Socket {
   const socket = new Socket().on("error", ignore);
   return socket.connect({ host: "127.0.0.1", port: 1 });
+}
+
+/** A server's TLS socket above one. */
+function secureOn(socket: Socket): TLSSocket {
+  const { TLSSocket, createSecureContext } = nodeTls();
+  return new TLSSocket(socket, { isServer: true, secureContext: createSecureContext({ ca: [] }) }).on("error", ignore);
 }
 
 function ignore(): void {}

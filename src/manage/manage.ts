@@ -11,11 +11,11 @@
  * ```
  */
 import type { Server } from "node:net";
-import { Server as TlsServer } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { ArgumentTypeError } from "../core/errors.ts";
 import { checkBoolean, checkFunction, checkOptions, optional } from "../core/options.ts";
 import { hasListened } from "../core/node-internals.ts";
+import { isTlsServer } from "../core/node-modules.ts";
 import { warnOfMissingInternals } from "../core/node-self-test.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionErrorHandler, ConnectionManagerOptions } from "../connection/connection-manager.ts";
@@ -109,7 +109,7 @@ function listen(
   const kind = kindOf(server);
   if (kind === undefined) throw notAServer("servers", server);
   warnOfMissingInternals({
-    isEncrypted: server instanceof TlsServer,
+    isEncrypted: isTlsServer(server),
     speaksHttp2: kind === "http2" || kind === "http2-secure",
     listens: server.listening,
   });

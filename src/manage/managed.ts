@@ -2,6 +2,7 @@
  * Servers under a manager: who is connected, and their endings. Several drain as one.
  */
 import type { Server } from "node:net";
+import { keepProcessFor } from "../core/clock.ts";
 import { checkOptions } from "../core/options.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
@@ -95,14 +96,14 @@ export class Managed {
 
   /**
    * Readiness says no; after `delay` the servers stop accepting, clients are told, idle connections end, and work in
-   * flight finishes within `grace`; the rest is cut. Always resolves, at most 250 ms after delay and grace. A second call
-   * gives the same promise, whatever its options.
+   * flight finishes within `grace`; the rest is cut. Always resolves, at most 250 ms after delay and grace, and keeps the
+   * process until then. A second call gives the same promise, whatever its options.
    */
   drain(options?: ManagedDrainOptions): Promise<DrainReport> {
     const given = checkOptions(options, "options", ["grace", "delay"]);
     const grace = given.grace === undefined ? this.#defaultGrace : duration(given.grace, "options.grace");
     const delay = given.delay === undefined ? 0 : duration(given.delay, "options.delay", { finite: true });
-    this.#drained ??= this.#drain(grace, delay);
+    this.#drained ??= keepProcessFor(this.#drain(grace, delay), this.#custodian.environment.timers.clock);
     return this.#drained;
   }
 

@@ -5,9 +5,9 @@
 import { Server } from "node:net";
 import type { ListenOptions } from "node:net";
 import type { Readable, Writable } from "node:stream";
-import { createServer as createTlsServer } from "node:tls";
 import type { TlsOptions } from "node:tls";
 import { ArgumentTypeError } from "../core/errors.ts";
+import { nodeTls } from "../core/node-modules.ts";
 import { checkBoolean, checkFunction, checkOptions, optional } from "../core/options.ts";
 import { toError } from "../core/report.ts";
 import { makeCustodian } from "../custodian/make-custodian.ts";
@@ -92,7 +92,7 @@ export async function serve<Request>(options: ServeOptions<Request>): Promise<Ru
   const given = checkOptions(options, "options", known) as Partial<ServeOptions<Request>>;
   const handlers = checkHandlers(given);
   const safetyLimits = optional(given.safetyLimits, "safetyLimits", toSafetyLimits, makeSafetyLimits());
-  const secure = given.tls === undefined ? null : createTlsServer({ ...tlsDefaults, ...checkTls(given.tls) });
+  const secure = given.tls === undefined ? null : nodeTls().createServer({ ...tlsDefaults, ...checkTls(given.tls) });
   requireEnforced(safetyLimits, new Set([...enforcedByListeners, ...enforcedInConversation]), "serve");
   const server = secure ?? new Server({ allowHalfOpen: true, noDelay: true });
   let port = 0;

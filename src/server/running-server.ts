@@ -2,6 +2,7 @@
  * A server that listens: where it listens, who is connected, and its two endings.
  */
 import type { AddressInfo, ListenOptions } from "node:net";
+import { keepProcessFor } from "../core/clock.ts";
 import { checkOptions } from "../core/options.ts";
 import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
@@ -76,13 +77,13 @@ export class RunningServer {
   }
 
   /**
-   * Stops accepting, lets work in flight finish within the grace period, and cuts the rest. Always resolves; a second
-   * call gives the same promise, whatever its options.
+   * Stops accepting, lets work in flight finish within the grace period, and cuts the rest. Always resolves, and keeps the
+   * process until then; a second call gives the same promise, whatever its options.
    */
   drain(options?: DrainOptions): Promise<DrainReport> {
     const given = checkOptions(options, "options", ["grace"]);
     const grace = given.grace === undefined ? this.#defaultGrace : duration(given.grace, "options.grace");
-    this.#drained ??= this.#drain(grace);
+    this.#drained ??= keepProcessFor(this.#drain(grace), this.#custodian.environment.timers.clock);
     return this.#drained;
   }
 

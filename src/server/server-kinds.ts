@@ -1,12 +1,12 @@
 /**
  * Which kinds of server there are, and what each speaks.
  */
-import { Server as HttpServer } from "node:http";
-import { createServer as createHttp2Server, createSecureServer as createHttp2SecureServer } from "node:http2";
+import type { Server as HttpServer } from "node:http";
 import type { Http2SecureServer, Http2Server } from "node:http2";
-import { Server as HttpsServer } from "node:https";
+import type { Server as HttpsServer } from "node:https";
 import { Server as NetServer } from "node:net";
-import { Server as TlsServer } from "node:tls";
+import type { Server as TlsServer } from "node:tls";
+import { isHttpServer, isHttpsServer, isTlsServer, mayBeHttp2Server, nodeHttp2 } from "../core/node-modules.ts";
 import type { SafetyLimitName, SafetyLimits } from "../limits/safety-limits.ts";
 import { enforcedOnForms } from "../protocols/form-data/enforced.ts";
 import { enforcedByHttp1, http1 } from "../protocols/http1/http1.ts";
@@ -28,18 +28,25 @@ export interface Speech {
 
 /** The kind of a server, or undefined for what is none. */
 export function kindOf(server: unknown): ServerKind | undefined {
-  if (server instanceof HttpsServer) return "https";
-  if (server instanceof HttpServer) return "http";
   if (!(server instanceof NetServer)) return undefined;
+  if (isHttpServer(server)) return "http";
+  if (isHttpsServer(server)) return "https";
+  return http2KindOf(server) ?? (isTlsServer(server) ? "tls" : "net");
+}
+
+function http2KindOf(server: NetServer): ServerKind | undefined {
+  if (!mayBeHttp2Server(server)) return undefined;
   const [http2, secureHttp2] = http2Classes();
   if (server instanceof secureHttp2) return "http2-secure";
-  if (server instanceof http2) return "http2";
-  return server instanceof TlsServer ? "tls" : "net";
+  return server instanceof http2 ? "http2" : undefined;
 }
 
 /** node:http2 exports none of its classes. */
 function http2Classes(): readonly [Class, Class] {
-  classes ??= [createHttp2Server(), createHttp2SecureServer()].map(({ constructor }) => constructor) as [Class, Class];
+  if (classes === undefined) {
+    const { createServer, createSecureServer } = nodeHttp2();
+    classes = [createServer(), createSecureServer()].map(({ constructor }) => constructor) as [Class, Class];
+  }
   return classes;
 }
 

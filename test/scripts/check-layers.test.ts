@@ -20,7 +20,7 @@ test("imports of smaller numbers, own files, Node and earlier protocols are fine
     "timers/wheel.ts": `import { once } from "node:events";`,
     "protocols/protocol.ts": ``,
     "protocols/tls/tls.ts": `import type { Protocol } from "../protocol.ts";`,
-    "protocols/http1/http1.ts": `import { tls } from "../tls/tls.ts";`,
+    "protocols/http1/http1.ts": `import { tls } from "../tls/tls.ts";\nimport type { Server } from "node:http";`,
     "server/listener.ts": `/* import "../manage/x.ts" */\ncustodian.setTimeout(fn, 1); // Date.now(`,
     "custodian/custodian.ts": `class Custodian {\n  setTimeout(fn: () => unknown, ms: number): Timer {\n  }\n}`,
   });
@@ -40,6 +40,13 @@ const faults: readonly (readonly [what: string, file: string, text: string, said
   ["an unknown folder", "utils/a.ts", ``, /utils has no place/],
   ["an unlisted package", "core/a.ts", `import ms from "some-package/deep";`, /some-package is no listed dependency/],
   ["a builtin without node:", "core/a.ts", `import net from "net";`, /write node:net/],
+  ["node:http by import", "server/a.ts", `import { Server } from "node:http";`, /core\/node-modules\.ts loads it/],
+  [
+    "node:tls by import",
+    "server/a.ts",
+    `import type { A } from "node:net";\nimport * as b from "node:tls";`,
+    /node:tls: core/,
+  ],
   ["a Node timer", "server/a.ts", `setTimeout(fn, 10);`, /setTimeout\(: only core\/clock\.ts/],
   ["a Node interval", "server/a.ts", `const t = setInterval(fn, 10);`, /setInterval\(: only/],
   ["the wall clock", "server/a.ts", `const t = Date.now();`, /Date\.now: only/],

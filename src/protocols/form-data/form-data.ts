@@ -16,11 +16,11 @@
  * });
  * ```
  */
-import { IncomingMessage } from "node:http";
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Http2ServerRequest, ServerHttp2Stream } from "node:http2";
 import { Readable } from "node:stream";
 import { ArgumentTypeError } from "../../core/errors.ts";
+import { isIncomingMessage } from "../../core/node-modules.ts";
 import { checkOptions, optional } from "../../core/options.ts";
 import type { Custodian } from "../../custodian/custodian.ts";
 import { makeSafetyLimits, toSafetyLimits } from "../../limits/safety-limits.ts";
@@ -119,8 +119,7 @@ function checkBoundary(boundary: string | undefined): string {
 
 /** Streams of node:http2 are recognised by what they have: most programs never load it. */
 function checkRequest(value: unknown): Readable {
-  const isRequest =
-    value instanceof IncomingMessage || (value instanceof Readable && ("rstCode" in value || "stream" in value));
+  const isRequest = value instanceof Readable && (isIncomingMessage(value) || "rstCode" in value || "stream" in value);
   if (!isRequest) throw new ArgumentTypeError("request", "a request of node:http or node:http2", value);
   if (value.readableDidRead || value.readableEncoding !== null) {
     throw new ArgumentTypeError("request", "a request whose body nobody has read", value);

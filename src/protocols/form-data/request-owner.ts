@@ -3,8 +3,8 @@
  * manager, that of the request; elsewhere, one of ours.
  */
 import { subscribe } from "node:diagnostics_channel";
-import { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
+import { isIncomingMessage } from "../../core/node-modules.ts";
 import { findRequest } from "../../connection/managed-request.ts";
 import type { Custodian } from "../../custodian/custodian.ts";
 import { makeCustodian } from "../../custodian/make-custodian.ts";
@@ -31,7 +31,7 @@ export function requestOwner(request: Readable): RequestOwner {
   const owner = { custodian };
   owners.set(request, owner);
   const end = (): void => void custodian.shutdownAll("the request has ended");
-  if (request instanceof IncomingMessage) {
+  if (isIncomingMessage(request)) {
     // Its own 'close' comes when the body was read, long before the answer.
     watchResponses();
     const { socket } = request;

@@ -1,9 +1,9 @@
 /**
  * The last answers: what a client of HTTP/1.1 is told when its connection ends, or when it is not served at all.
  */
-import { STATUS_CODES } from "node:http";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { nodeHttp } from "../../core/node-modules.ts";
 import type { Phase } from "../../connection/phase.ts";
 
 /** Seconds after which a refused client may come again. */
@@ -11,7 +11,7 @@ const retryAfter = 1;
 
 /** Byte for byte what node:http says by itself: the end of the connection is the end of the answer. */
 function answer(status: number, headers: readonly string[] = []): string {
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`, "Connection: close", ...headers];
+  const lines = [`HTTP/1.1 ${status} ${nodeHttp().STATUS_CODES[status] ?? ""}`, "Connection: close", ...headers];
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 

@@ -2,12 +2,10 @@
  * HTTP/1.1 on a server of node:http: which phase a connection is in, and what a client is told when it ends. The README
  * beside this file has the flow in steps.
  */
-import { Server as HttpServer, IncomingMessage } from "node:http";
-import type { Server, ServerResponse } from "node:http";
-import { Server as HttpsServer } from "node:https";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
-import { Server as TlsServer, TLSSocket } from "node:tls";
 import { httpSocketsOf, responseOnSocket, wasUpgraded } from "../../core/node-internals.ts";
+import { isHttpServer, isHttpsServer, isTlsServer, isTlsSocket, nodeHttp } from "../../core/node-modules.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
@@ -75,7 +73,7 @@ export function http1(server: Server & HttpSettings, limits: SafetyLimits): Prot
     adoption() {
       const known = httpSocketsOf(server);
       return (connection, socket) => {
-        const isEncrypted = server instanceof TlsServer && !(socket instanceof TLSSocket);
+        const isEncrypted = isTlsServer(server) && !isTlsSocket(socket);
         if (known === undefined && isEncrypted) return false;
         if (wasUpgraded(socket) || known?.has(socket) === false) adoptUpgraded(connection);
         else speakOn(connection, socket).adopt(responseOnSocket(socket), known?.get(socket) === true);
@@ -119,7 +117,8 @@ function takeRequests(
   instead?: (server: Server, request: IncomingMessage, response: ServerResponse) => boolean,
 ): Interception {
   // On a server that speaks HTTP/2 as well, requests of HTTP/2 come by here, too.
-  const isPlain = [HttpServer, HttpsServer].some((kind) => server instanceof kind);
+  const isPlain = isHttpServer(server) || isHttpsServer(server);
+  const { IncomingMessage } = nodeHttp();
   const requests = interceptEmit(server, event, (args) => {
     const request = args[0] as IncomingMessage;
     const response = args[1] as ServerResponse;

@@ -2,7 +2,7 @@
  * One clock a server: what node:http sets by itself on a server is replaced by the limits of its manager where the
  * program left it alone, and kept where the program made it stricter.
  */
-import { Server } from "node:http";
+import { nodeHttp } from "../../core/node-modules.ts";
 import type { SafetyLimits } from "../../limits/safety-limits.ts";
 
 /** What a server of node:http or node:https has, and one of node:http2 that also speaks HTTP/1.1. */
@@ -71,13 +71,19 @@ export function stricterLimits(server: HttpSettings, limits: SafetyLimits): Safe
   const { headersTimeout, keepAliveTimeout, maxHeadersCount } = server;
   return Object.freeze({
     ...limits,
-    requestReadTimeout: stricter(limits.requestReadTimeout, headersTimeout, defaults.headersTimeout),
-    idleTimeout: stricter(limits.idleTimeout, keepAliveTimeout, defaults.keepAliveTimeout),
-    maxRequestHeaders: stricter(limits.maxRequestHeaders, maxHeadersCount, defaults.maxHeadersCount),
+    requestReadTimeout: stricter(limits.requestReadTimeout, headersTimeout, defaults().headersTimeout),
+    idleTimeout: stricter(limits.idleTimeout, keepAliveTimeout, defaults().keepAliveTimeout),
+    maxRequestHeaders: stricter(limits.maxRequestHeaders, maxHeadersCount, defaults().maxHeadersCount),
   });
 }
 
-const defaults = new Server();
+/** What node:http gives a server of which nobody has asked anything. */
+function defaults(): HttpSettings {
+  untouched ??= nodeHttp().createServer();
+  return untouched;
+}
+
+let untouched: HttpSettings | undefined;
 
 function stricter(limit: number, set: number | null | undefined, byDefault: number | null | undefined): number {
   return typeof set !== "number" || set <= 0 || set === byDefault ? limit : Math.min(limit, set);
@@ -91,7 +97,7 @@ function settingsFor(server: HttpSettings, limits: SafetyLimits): HttpSettings {
   return {
     headersTimeout: 0,
     // The program's own, for bodies; ours is not absolute.
-    ...(requestTimeout === defaults.requestTimeout ? { requestTimeout: 0 } : {}),
+    ...(requestTimeout === defaults().requestTimeout ? { requestTimeout: 0 } : {}),
     // node:http tells clients of it, and us of the end of each response.
     keepAliveTimeout: idleTimeout === Infinity ? 0 : idleTimeout,
     // Counted by us: node:http drops what is over its own count, and serves the rest.

@@ -6,10 +6,10 @@
  *  - responding: `responseTimeout`, from the last piece of body on, until the response begins;
  *  - where the program has moved the request's deadline: that one alone, until the response has been sent.
  */
-import { constants } from "node:http2";
 import type { ServerHttp2Stream } from "node:http2";
 import { defineChannel } from "../../core/channels.ts";
 import type { Linked } from "../../core/linked-list.ts";
+import { nodeHttp2 } from "../../core/node-modules.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
@@ -37,10 +37,8 @@ const cutChannel = defineChannel<{
 /** The code of HTTP/2 that belongs to a close reason. */
 export function http2Code(reason: CloseReason): number {
   const { http2Code: name } = closeReasons[reason];
-  return name === null ? constants.NGHTTP2_NO_ERROR : (codes[`NGHTTP2_${name}`] ?? constants.NGHTTP2_INTERNAL_ERROR);
+  return nodeHttp2().constants[`NGHTTP2_${name ?? "NO_ERROR"}`];
 }
-
-const codes: Readonly<Record<string, number | undefined>> = { ...constants } as never;
 
 /** The exchange of a stream that is open and watched. */
 export function exchangeOf(stream: object): Exchange | undefined {

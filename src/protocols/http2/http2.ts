@@ -4,8 +4,9 @@
  */
 import type { Http2SecureServer, Http2Server, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { http2SessionOn } from "../../core/node-internals.ts";
+import { isTlsSocket } from "../../core/node-modules.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
 import { connectionOfPort } from "../../connection/lookup.ts";
@@ -120,7 +121,7 @@ export function negotiated(server: Http2SecureServer, limits: SafetyLimits): Pro
     adoption() {
       const [adopt, adoptOlder] = [above.adoption?.(), older?.adoption?.()];
       return (connection, socket) =>
-        socket instanceof TLSSocket && (choseHttp2(socket) ? adopt : adoptOlder)?.(connection, socket) === true;
+        isTlsSocket(socket) && (choseHttp2(socket) ? adopt : adoptOlder)?.(connection, socket) === true;
     },
     findMore(found) {
       above.findMore?.(found);

@@ -3,7 +3,6 @@
  * at little cost; and what a client does at a bad moment cannot make a program fail that goes on as if nothing had happened.
  * One function each for all of them.
  */
-import { constants } from "node:http2";
 import type {
   OutgoingHttpHeaders,
   ServerHttp2Session,
@@ -11,6 +10,7 @@ import type {
   ServerStreamResponseOptions,
 } from "node:http2";
 import { hasCompatRequest } from "../../core/node-internals.ts";
+import { nodeHttp2 } from "../../core/node-modules.ts";
 import { keeperOf } from "../../connection/lookup.ts";
 import type { LayerKeeper } from "../../connection/lookup.ts";
 
@@ -129,7 +129,7 @@ export function answerAndCutOff(stream: ServerHttp2Stream, status: number): void
   for (const name of Object.keys(answers)) Reflect.set(stream, name, ignore);
   stream.push = () => true;
   // nghttp2 drops an answer that is still waiting when its stream is reset.
-  setImmediate(() => setImmediate(() => cutOff(stream, constants.NGHTTP2_NO_ERROR)));
+  setImmediate(() => setImmediate(() => cutOff(stream, nodeHttp2().constants.NGHTTP2_NO_ERROR)));
 }
 
 /** Should it be destroyed before the program has ended it, then without its regular end. */

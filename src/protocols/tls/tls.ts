@@ -3,9 +3,9 @@
  * flow in steps.
  */
 import { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
-import type { Server } from "node:tls";
+import type { Server, TLSSocket } from "node:tls";
 import { httpSocketsOf, rawSocketOf, secureSocketOn } from "../../core/node-internals.ts";
+import { isTlsSocket } from "../../core/node-modules.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
@@ -91,7 +91,7 @@ function adoption(
   const secureOn = new Map<Socket | undefined, Socket>();
   for (const secure of httpSocketsOf(server)?.keys() ?? []) secureOn.set(rawSocketOf(secure), secure);
   return (connection, socket) => {
-    const secure = socket instanceof TLSSocket ? socket : (secureOn.get(socket) ?? secureSocketOn(socket));
+    const secure = isTlsSocket(socket) ? socket : (secureOn.get(socket) ?? secureSocketOn(socket));
     // Where nothing leads to the layer above: as long as nothing was said to the client, it has not even begun.
     if (secure === undefined ? socket.bytesWritten === 0 : isShakingHands(secure)) {
       shakeHands(connection, socket);

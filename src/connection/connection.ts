@@ -39,6 +39,8 @@ interface Ending {
   readonly limit: SafetyLimitName | null;
   /** The phase in which the end came. */
   readonly phase: Phase;
+  /** Ends the wait for a client that is to say FIN, too. */
+  linger: Timer<PortPair> | null;
 }
 
 /**
@@ -82,8 +84,6 @@ export class Connection extends Traffic {
   /** How it ends once the current job is done, where that is no longer as usual. */
   #soon: Pick<Ending, "reason" | "limit"> | null = null;
   #ending: Ending | null = null;
-  /** Ends the wait for a client that is to say FIN, too. */
-  #linger: Timer<PortPair> | null = null;
   #closed: Settlement<CloseReason> | null = null;
 
   /** @param isAbove whether its own custodian is to be made below the given one, which does not own it then @internal */
@@ -230,7 +230,7 @@ export class Connection extends Traffic {
     markPorts(input, output, this);
     hearErrors(input);
     hearErrors(output);
-    if (this.#ending !== null) this.#linger = closePortsFor(this, this.#ending) ?? this.#linger;
+    if (this.#ending !== null) this.#ending.linger = closePortsFor(this, this.#ending) ?? this.#ending.linger;
   }
 
   /** Lets the current job finish, and then ends for `reason`. At once where there is no job. @internal */
@@ -257,14 +257,14 @@ export class Connection extends Traffic {
     if (this.#ending !== null) return;
     const cause = limit ?? closeReasons[reason].limit;
     if (cause !== null && !this.mayCut(reason, cause)) return;
-    const ending = { reason, limit: cause, phase: this.#phase };
+    const ending: Ending = { reason, limit: cause, phase: this.#phase, linger: null };
     this.#ending = ending;
     if (cause !== null && this.#isCutBy(cause)) warnOfFirstCut(cause, this.manager.safetyLimits);
     this.timer.cancel();
     this.#move("draining");
     sayLastWords(this, reason);
     this.stopReading();
-    if (!this.portsAreClosed) this.#linger = closePortsFor(this, ending);
+    if (!this.portsAreClosed) ending.linger = closePortsFor(this, ending);
     if (this.#hasCustodian) endOwn(this.#custodian, this, reason);
     this.#finishIfClosed();
   }
@@ -337,7 +337,7 @@ export class Connection extends Traffic {
     this.speaker?.letGo?.();
     this.speaker = null;
     this.timer.cancel();
-    this.#ending = { reason: "completed", limit: null, phase: this.#phase };
+    this.#ending = { reason: "completed", limit: null, phase: this.#phase, linger: null };
     this.#phase = "closed";
     for (const port of this.ports) unmarkPort(port, this);
     if (this.#hasCustodian) letGoOwn(this.#custodian, this);
@@ -372,8 +372,8 @@ export class Connection extends Traffic {
 
   #finishIfClosed(): void {
     if (this.#phase !== "draining" || this.#ending === null || !this.portsAreClosed) return;
-    const { reason, phase } = this.#ending;
-    this.#linger?.cancel();
+    const { reason, phase, linger } = this.#ending;
+    linger?.cancel();
     this.#move("closed");
     tellClosed(this, reason, phase);
     this.#leave(reason);

@@ -39,11 +39,12 @@ export const limitStatus: Readonly<Partial<Record<SafetyLimitName, number>>> = {
 /** Responses in which silence is no fault: event streams, and gRPC. */
 export const silentTypes: RegExp = /^(text\/event-stream|application\/grpc)/i;
 
-/** The first character of the name of a pseudo-header of HTTP/2. */
+/** Of the names of the pseudo-headers of HTTP/2, their first character; and what tells `:method` from `:scheme`. */
 const colon = 58;
+const letterM = 109;
 
 /**
- * @param lineLength the length of the request line, or of what HTTP/2 has in its place
+ * @param lineLength the length of the request line; 0 for HTTP/2, where `:method` and `:path` are in its place
  * @param rawHeaders names and values in turn
  */
 export function judgeHead(lineLength: number, rawHeaders: readonly string[], limits: SafetyLimits): Head {
@@ -53,9 +54,16 @@ export function judgeHead(lineLength: number, rawHeaders: readonly string[], lim
   let longest = 0;
   let size = 0;
   let i = 0;
+  let line = lineLength;
   // Pseudo-headers come first (RFC 9113, section 8.3), so that a look at the first that is none ends the looking.
-  for (; rawHeaders[i]?.charCodeAt(0) === colon; i += 2)
-    size += (rawHeaders[i] ?? "").length + (rawHeaders[i + 1] ?? "").length;
+  for (; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? "";
+    if (name.charCodeAt(0) !== colon) break;
+    const { length: valueLength } = rawHeaders[i + 1] ?? "";
+    size += name.length + valueLength;
+    // Looking them up among the headers costs more than all the rest.
+    if (name.length === 5 || (name.length === 7 && name.charCodeAt(1) === letterM)) line += valueLength;
+  }
   const count = (rawHeaders.length - i) / 2;
   for (; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? "";
@@ -70,7 +78,7 @@ export function judgeHead(lineLength: number, rawHeaders: readonly string[], lim
     else if (name.length === 12 && name.toLowerCase() === "content-type") bodyIsLimited = !isExempt(value);
   }
   const broken =
-    lineLength > limits.maxRequestLineLength
+    line > limits.maxRequestLineLength
       ? "maxRequestLineLength"
       : count > limits.maxRequestHeaders
         ? "maxRequestHeaders"

@@ -1,7 +1,7 @@
 /**
  * Taking an event of a server before its own listeners hear it, by an `emit` of its own on that one server. The
- * prototype's `emit` is looked up at each call, because others may have replaced it meanwhile. What an event brings stays in
- * the one array that it came in, and what is taken is in a list: some are taken for each request.
+ * prototype's `emit` is looked up at each call, because others may have replaced it meanwhile. Some events are taken for each
+ * request, and so what they bring is in an array only where they are taken, and what is taken is in a list.
  */
 import type { EventEmitter } from "node:events";
 import { LinkedList } from "../core/linked-list.ts";
@@ -74,12 +74,18 @@ function takeNothing(emitter: EventEmitter): Taken {
   const taken: Taken = {
     events: new LinkedList(),
     // What it needs is at hand without a look at the emitter: those who share a function have too many shapes for V8.
-    emit(this: EventEmitter, event, ...args) {
+    emit(this: EventEmitter, event, a, b, c, d, ...more) {
+      const count = arguments.length - 1;
       const one = find(taken, event);
+      if (one !== null) {
+        one.handler(gather(count, a, b, c, d, more));
+        return true;
+      }
       // A copy of the emitter, as test runners make of `process`, has listeners of its own.
-      if (one === null) return passOn(taken, this, event, args);
-      one.handler(args);
-      return true;
+      const emit = taken.earlier ?? taken.prototype.emit;
+      if (count === 1) return emit.call(this, event, a);
+      if (count === 2) return emit.call(this, event, a, b);
+      return passOn(taken, this, event, gather(count, a, b, c, d, more));
     },
     earlier: null,
     prototype: Object.getPrototypeOf(emitter) as Taken["prototype"],
@@ -93,7 +99,14 @@ function find(taken: Taken, event: string | symbol): TakenEvent | null {
   return one;
 }
 
-/** Connections have one value, requests two and streams four; spreading them shows in what they cost. */
+/** What an event brings. Connections have one value, requests two and streams four. */
+function gather(count: number, a: unknown, b: unknown, c: unknown, d: unknown, more: readonly unknown[]): unknown[] {
+  if (count === 1) return [a];
+  if (count === 2) return [a, b];
+  return count === 4 ? [a, b, c, d] : [a, b, c, d, ...more].slice(0, count);
+}
+
+/** Spreading them shows in what they cost. */
 function passOn(taken: Taken, emitter: EventEmitter, event: string | symbol, args: readonly unknown[]): boolean {
   const emit = taken.earlier ?? taken.prototype.emit;
   switch (args.length) {

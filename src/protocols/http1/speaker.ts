@@ -33,13 +33,13 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
   protected response: ServerResponse | null = null;
   protected behind: ServerResponse[] | null = null;
   protected body: IncomingBody | null = null;
-  protected newestIsFaulty = false;
+  protected fault: "newest" | "behind" | null = null;
   readonly #settings: ServerSettings;
   #requests = 0;
   /** Bytes received when the wait for the present request began. */
   #receivedAtIdle: number;
   /** When the oldest request's turn to be answered came, where it has a body: else the connection's deadline tells. */
-  #turnAt = NaN;
+  #turnAt: number | null = null;
   /** Of the response that is being sent. */
   #silence: Silence | null = null;
   /** The response that was told to say `Connection: close`. */
@@ -48,8 +48,6 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
   #idleTimerTaken = false;
   /** Whether it may have requests in flight that are older than our being here. */
   #adopted = false;
-  /** Whether the newest request, or what follows it, is at fault while earlier ones are being answered. */
-  #faulty = false;
   /** The status of what the parser refused. */
   parserStatus: number | null = null;
 
@@ -194,8 +192,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     if (this.whole === 0) return false;
     const { connection } = this;
     if (limit !== null && !connection.mayCut(reason, limit)) return true;
-    if (!this.#faulty) this.newestIsFaulty = this.body?.complete === false;
-    this.#faulty = true;
+    this.fault ??= this.body?.complete === false ? "newest" : "behind";
     connection.endSoon(reason, limit);
     this.#announceClose();
     connection.input.pause();
@@ -297,7 +294,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     const { connection } = this;
     const next = this.nextTurn();
     if (connection.closeReason !== null || connection.phase === "upgraded") return;
-    if (next !== null && !(this.#faulty && this.whole === 0)) {
+    if (next !== null && !(this.fault !== null && this.whole === 0)) {
       // The next of several that came together. Its time begins when its turn has come.
       this.#takeTurn(next, this.body !== null);
       return;
@@ -323,7 +320,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     connection.enter("handling", plan.response);
     const { timers, safetyLimits } = connection.manager;
     const { requestReadTimeout, responseTimeout } = safetyLimits;
-    this.#turnAt = hasBody ? timers.clock.now() : NaN;
+    this.#turnAt = hasBody ? timers.clock.now() : null;
     if (hasBody && requestReadTimeout < responseTimeout) connection.timer.reset(requestReadTimeout);
     const request = markedRequest(response.req);
     if (request !== undefined) this.retime(request);
@@ -335,7 +332,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     const body = this.behind === null ? this.body : null;
     if (body?.isAwaited === true) return body.deadline(safetyLimits);
     if (response.headersSent) return Infinity;
-    if (Number.isNaN(this.#turnAt)) return this.connection.timer.deadline;
+    if (this.#turnAt === null) return this.connection.timer.deadline;
     return Math.max(this.#turnAt, body?.progressAt ?? 0) + safetyLimits.responseTimeout;
   }
 

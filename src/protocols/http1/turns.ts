@@ -12,8 +12,8 @@ export abstract class Turns {
   protected abstract behind: ServerResponse[] | null;
   /** The body of the newest request, while it is being received. */
   protected abstract body: IncomingBody | null;
-  /** Whether the newest request is at fault: it will never have come whole. */
-  protected abstract newestIsFaulty: boolean;
+  /** What is at fault: the newest request, which will never have come whole, or what came behind it. */
+  protected abstract fault: "newest" | "behind" | null;
 
   get waitsForClient(): boolean {
     return this.body?.isAwaited === true;
@@ -27,7 +27,7 @@ export abstract class Turns {
   /** How many have come whole. */
   protected get whole(): number {
     const open = (this.response === null ? 0 : 1) + (this.behind?.length ?? 0);
-    return open - (this.newestIsFaulty || this.body?.complete === false ? 1 : 0);
+    return open - (this.fault === "newest" || this.body?.complete === false ? 1 : 0);
   }
 
   protected get newest(): ServerResponse | null {

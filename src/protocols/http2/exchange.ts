@@ -51,7 +51,7 @@ export interface ExchangeHost {
   /** The deadline of one of them comes closer. */
   hasten(deadline: number): void;
   /** The stream of one is about to be destroyed. */
-  streamEnds(exchange: Exchange, error: Error | null): void;
+  streamEnds(exchange: Exchange, error: Error | null, isClosed: boolean): void;
 }
 
 export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
@@ -68,8 +68,7 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
   /** Why it was cut. */
   #cutFor: CloseReason | null = null;
   #bodyAllowed = 0;
-  /** Whether it was closed from this side. */
-  closedHere = false;
+  closedBy: "us" | "client" | null = null;
   /** Its place among the open ones of its session. */
   older: Exchange | null = null;
   newer: Exchange | null = null;
@@ -112,7 +111,7 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
   look(now: number, session: SessionSending): boolean {
     if (this.#cutFor !== null) return false;
     const { body, stream } = this;
-    if (stream.closed && stream.aborted && !this.closedHere) {
+    if (stream.closed && stream.aborted && this.closedBy !== "us") {
       // Reset without an error, and http2 waits for the program to read what came. Nobody counts the stream any more.
       stream.destroy();
       return false;
@@ -153,8 +152,8 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
     else stream.respond({ ":status": status }, { endStream: true });
   }
 
-  ends(error: Error | null): void {
-    this.#host.streamEnds(this, error);
+  ends(error: Error | null, isClosed: boolean): void {
+    this.#host.streamEnds(this, error, isClosed);
   }
 
   /** The stream is gone. @param byClient whether it was the client that reset it */

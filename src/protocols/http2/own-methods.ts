@@ -22,10 +22,10 @@ export interface SessionKeeper extends LayerKeeper {
 
 /** The keeper of a stream. */
 export interface StreamKeeper extends LayerKeeper {
-  /** This side closes the stream. */
-  closedHere: boolean;
-  /** The stream is about to be destroyed; `error` is the program's or the session's, or null. */
-  ends(error: Error | null): void;
+  /** Who closed the stream first; null while nobody has, and where its end was no news. */
+  closedBy: "us" | "client" | null;
+  /** The stream is about to be destroyed, closed before or not; `error` is the program's or the session's, or null. */
+  ends(error: Error | null, isClosed: boolean): void;
 }
 
 type Callback = (error?: Error | null) => void;
@@ -44,14 +44,21 @@ export function watchSession(session: ServerHttp2Session): void {
 /**
  * Its keeper must be a `StreamKeeper` (`markLayer`). As few as can be: each makes a stream larger, and all that Node looks for
  * in it further away.
+ * @param isClosed whether it was closed already: its client may have reset it in the same breath, or before we came
  */
-export function watchStream(stream: ServerHttp2Stream): void {
+export function watchStream(stream: ServerHttp2Stream, isClosed: boolean): void {
   (stream as unknown as Inside)._destroy = destroyStream;
   stream.close = closeStream;
   stream.setTimeout = setStreamTimeout;
   stream.pushStream = pushStream;
-  // Its client may have reset it in the same breath, or before we came.
-  if (stream.closed) makeHarmless(stream);
+  if (isClosed) closedEarly(stream);
+}
+
+/** The stream was closed before all was sent; unless we did so, that was its client, whatever the program does about it. */
+function closedEarly(stream: ServerHttp2Stream): void {
+  const keeper = keeperOf(stream) as StreamKeeper | undefined;
+  if (keeper !== undefined) keeper.closedBy ??= "client";
+  makeHarmless(stream);
 }
 
 /**
@@ -156,16 +163,25 @@ function destroySession(this: ServerHttp2Session, error?: Error | number, code?:
 }
 
 function destroyStream(this: ServerHttp2Stream, error: Error | null, callback: Callback): void {
+  // Asked once: Node's own symbols are looked for in each stream anew.
+  const isClosed = this.closed;
   // Node closes it only after this; the request's signal has told the program by then.
-  if (!this.closed) makeHarmless(this);
-  (keeperOf(this) as StreamKeeper | undefined)?.ends(error);
+  if (!isClosed) makeHarmless(this);
+  (keeperOf(this) as StreamKeeper | undefined)?.ends(error, isClosed);
   inheritedBy(this)._destroy.call(this, error, callback);
 }
 
 function closeStream(this: ServerHttp2Stream, code?: number, callback?: () => void): void {
   const keeper = keeperOf(this) as StreamKeeper | undefined;
-  if (keeper !== undefined) keeper.closedHere = true;
-  inheritedBy(this).close.call(this, code, callback);
+  const before = keeper?.closedBy ?? null;
+  if (keeper !== undefined) keeper.closedBy ??= "us";
+  try {
+    inheritedBy(this).close.call(this, code, callback);
+  } catch (error) {
+    // What it was given is no code, and it is as open as before.
+    if (keeper !== undefined) keeper.closedBy = before;
+    throw error;
+  }
 }
 
 /**
@@ -173,7 +189,7 @@ function closeStream(this: ServerHttp2Stream, code?: number, callback?: () => vo
  * trailers included, what a program still tries is its own mistake.
  */
 function setStreamTimeout(this: ServerHttp2Stream, ms: number, callback?: () => void): unknown {
-  if (this.closed && !(this.writableFinished && this.sentTrailers !== undefined)) makeHarmless(this);
+  if (this.closed && !(this.writableFinished && this.sentTrailers !== undefined)) closedEarly(this);
   return inheritedBy(this).setTimeout.call(this, ms, callback);
 }
 

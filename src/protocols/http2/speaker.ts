@@ -20,7 +20,7 @@ import { CountWithin } from "../../limits/count-within.ts";
 import { judgeHead } from "../heads.ts";
 import { interceptEmit } from "../intercept.ts";
 import type { Interception } from "../intercept.ts";
-import { ControlFrames, allowances } from "./control-frames.ts";
+import { ControlFrames } from "./control-frames.ts";
 import { Exchange, exchangeOf, http2Code, isRequest } from "./exchange.ts";
 import type { ExchangeHost } from "./exchange.ts";
 import {
@@ -36,11 +36,11 @@ import type { SessionKeeper } from "./own-methods.ts";
 import { waitingIn } from "./sending.ts";
 import type { SessionSending } from "./sending.ts";
 import { reasonOf } from "./session-errors.ts";
+import { allowanceFor, hasBody, judge } from "./stream-event.ts";
+import type { StreamEvent } from "./stream-event.ts";
 
 /** What a stream of a client may have on its way when nobody waits for it any more, where the settings do not say. */
 const usualWindow = 65_535;
-
-type Head = Readonly<Record<string, string | undefined>>;
 
 export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
   readonly connection: Connection;
@@ -51,6 +51,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
   /** When the handshake must be over; Infinity once it is. */
   #handshakeBy: number;
   readonly #open: LinkedList<Exchange> = new LinkedList();
+  /** Whether it may have streams that are older than our being here. */
+  #adopted = false;
   #requests = 0;
   /** What had been sent at the last look. */
   #sentThen = -1;
@@ -77,7 +79,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
     tryFirstSession(session);
     markLayer(session, this);
     watchSession(session);
-    const streams = interceptEmit(session, "stream", (args) => this.#begin(streams, args));
+    const streams = interceptEmit(session, "stream", (args) => this.#begin(streams, args as StreamEvent));
     const settled = interceptEmit(session, "localSettings", (args) => {
       this.#acknowledged();
       settled.pass(args);
@@ -92,6 +94,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
   /** Takes over a session that was open before we came. What was received and sent so far is not judged. */
   adopt(session: ServerHttp2Session): void {
     this.attach(session);
+    this.#adopted = true;
     const { connection } = this;
     this.#control.startAt((connection.input as Socket).bytesRead, this.#sent);
     for (const stream of http2StreamsOf(session) ?? []) if (isRequest(stream)) this.#resume(stream);
@@ -206,12 +209,13 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
     if (deadline < timer.at) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
   }
 
-  streamEnds(exchange: Exchange, error: Error | null): void {
+  streamEnds(exchange: Exchange, error: Error | null, isClosed: boolean): void {
     if (exchange.place === 0) return;
     this.#open.remove(exchange);
     const { connection } = this;
     const { stream } = exchange;
-    const reset = error === null && stream.closed && !exchange.closedHere && (stream.rstCode !== 0 || stream.aborted);
+    const byOthers = error === null && isClosed && exchange.closedBy !== "us";
+    const reset = byOthers && (stream.rstCode !== 0 || stream.aborted);
     const byClient = reset && connection.closeReason === null && this.#session?.destroyed === false;
     const { body } = exchange;
     if (body !== null) {
@@ -243,19 +247,21 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
     output.once("finish", () => this.#finished());
   }
 
-  #begin(streams: Interception, args: readonly unknown[]): void {
-    const stream = args[0] as ServerHttp2Stream;
+  #begin(streams: Interception, args: StreamEvent): void {
+    const stream = args[0];
     const { connection } = this;
     if (connection.closeReason !== null) return;
-    // A stream that was destroyed has no session. Asking `destroyed`, here where nobody else does, would make V8 forget how
-    // Node's own code asks.
-    if (stream.session === undefined) {
+    const isClosed = stream.closed;
+    // A stream that was destroyed is closed and has no session. Asking `destroyed`, here where nobody else does, would make V8
+    // forget how Node's own code asks.
+    if (isClosed && stream.session === undefined) {
       // Reset before anybody heard of it; the program never does.
       this.#countReset();
       return;
     }
     // Of those that are older than our being here, some are only now heard of.
-    const exchange = exchangeOf(stream) ?? this.#admit(stream, args[1] as Head, args[3] as string[]);
+    const known = this.#adopted ? exchangeOf(stream) : undefined;
+    const exchange = known ?? this.#admit(args, isClosed);
     try {
       if (exchange !== null) streams.pass(args);
     } catch (error) {
@@ -267,39 +273,36 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
   }
 
   /** @returns null where the stream is refused */
-  #admit(stream: ServerHttp2Stream, headers: Head, rawHeaders: readonly string[]): Exchange | null {
+  #admit(event: StreamEvent, isClosed: boolean): Exchange | null {
     const { connection } = this;
     const { timers, safetyLimits } = connection.manager;
-    const exchange = this.#take(stream);
-    const lineLength = (headers[":method"]?.length ?? 0) + (headers[":path"]?.length ?? 0);
-    const { broken, bodyIsLimited, size } = judgeHead(lineLength, rawHeaders, safetyLimits);
-    this.#control.allow(size + (rawHeaders.length / 2) * allowances.pair + allowances.stream);
+    const exchange = this.#take(event[0], isClosed);
+    const head = judge(event, safetyLimits);
+    const { broken } = head;
+    this.#control.allow(allowanceFor(event, head));
     if (this.#requests >= safetyLimits.maxRequestsPerConnection) {
       connection.endSoon("limit", "maxRequestsPerConnection");
     }
     if (connection.shouldClose) this.#leave();
-    if (!stream.endAfterHeaders) {
-      exchange.receive(bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity);
-      this.#control.allow(allowances.trailers);
-    }
+    if (hasBody(event)) exchange.receive(head.bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity);
     if (broken !== null && connection.mayCut("limit", broken)) {
       exchange.cut("limit", broken);
       return null;
     }
     const { requestReadTimeout, responseTimeout } = safetyLimits;
-    if (!stream.endAfterHeaders) this.hasten(timers.clock.now() + Math.min(requestReadTimeout, responseTimeout));
+    if (hasBody(event)) this.hasten(timers.clock.now() + Math.min(requestReadTimeout, responseTimeout));
     // While it is the only one, the connection has the same deadline.
     else if (this.#open.size > 1 || this.#shakesHands) this.hasten(exchange.at);
     return exchange;
   }
 
-  #take(stream: ServerHttp2Stream): Exchange {
+  #take(stream: ServerHttp2Stream, isClosed: boolean): Exchange {
     const { connection } = this;
     tryFirstStream(stream);
     const exchange = new Exchange(connection, stream, this);
     this.#open.add(exchange);
     markLayer(stream, exchange);
-    watchStream(stream);
+    watchStream(stream, isClosed);
     this.#requests++;
     if (this.#open.size === 1) this.#busy();
     return exchange;
@@ -308,7 +311,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
   /** A request whose handler may have run before we came. Its times begin now. */
   #resume(stream: ServerHttp2Stream): void {
     const { safetyLimits } = this.connection.manager;
-    const exchange = this.#take(stream);
+    const exchange = this.#take(stream, stream.closed);
     hearStreamErrors(stream);
     if (!stream.endAfterHeaders && !stream.readableEnded) {
       const head = http2HeadOf(stream);

@@ -78,6 +78,31 @@ test("streams that the program closes are no resets of the client", async (t) =>
   assert.equal(web.connection().closeReason, null);
 });
 
+const closing: Record<string, (stream: ServerHttp2Stream) => void> = {
+  "closes them, too": (stream) => stream.on("aborted", () => stream.close()),
+  "tried to close them with what is no code": (stream) => assert.throws(() => stream.close("none" as never)),
+};
+for (const [name, handle] of Object.entries(closing)) {
+  for (const breaths of [1, 2]) {
+    test(`streams that the client resets are its resets though the program ${name}; in ${breaths} breaths`, async (t) => {
+      const web = await startWeb(t, "h2c", handle, { limits: { maxStreamResets: { count: 20, per: "30s" } } });
+      const client = await web.raw();
+      await settled(web, client);
+      for (let id = 1; id <= 41 && web.connection().closeReason === null; id += 2) {
+        client.write(request(id));
+        if (breaths === 2) await until(() => web.connection().phase === "handling");
+        client.write(reset(id, 8));
+        await settle();
+      }
+      await client.ended;
+      client.end();
+      await until(() => web.ends().length === 1);
+      assert.match(web.ends()[0] ?? "", /^abuse while/);
+      assert.deepEqual(web.errors, []);
+    });
+  }
+}
+
 const floods: Record<string, (i: number) => Buffer> = {
   PING: ping,
   "PING answers": () => frame(frameTypes.ping, { flags: 1, payload: Buffer.alloc(8) }),

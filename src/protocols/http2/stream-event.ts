@@ -1,0 +1,29 @@
+/**
+ * What node:http2 tells of a new stream: the stream, its head, the flags of the frame, and the head as it came.
+ */
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { SafetyLimits } from "../../limits/safety-limits.ts";
+import { judgeHead } from "../heads.ts";
+import type { Head } from "../heads.ts";
+import { allowances } from "./control-frames.ts";
+
+export type StreamEvent = readonly [ServerHttp2Stream, IncomingHttpHeaders, number, readonly string[]];
+
+/** The flag of a head that no body follows (RFC 9113, section 6.2). */
+const endStream = 0x1;
+
+/** Whether a body follows. The stream knows it, too, but Node's own symbols are looked for in each stream anew. */
+export function hasBody(event: StreamEvent): boolean {
+  return (event[2] & endStream) === 0;
+}
+
+export function judge(event: StreamEvent, limits: SafetyLimits): Head {
+  return judgeHead(0, event[3], limits);
+}
+
+/** Bytes of frames that are known to belong to a stream with this head, its body aside. */
+export function allowanceFor(event: StreamEvent, { size }: Head): number {
+  return (
+    size + (event[3].length / 2) * allowances.pair + allowances.stream + (hasBody(event) ? allowances.trailers : 0)
+  );
+}

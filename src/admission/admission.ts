@@ -10,8 +10,6 @@ import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import { descriptorLimit, fitCapacity } from "./descriptors.ts";
 import type { FittedCapacity } from "./descriptors.ts";
-import { Permit } from "./permit.ts";
-import type { PermitIssuer } from "./permit.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
 export type RefusalCause = "queue-full" | "wait-timeout" | "draining";
@@ -21,11 +19,12 @@ const refusedChannel = defineChannel<{ socket: Socket; cause: RefusalCause }>("p
 
 /** What becomes of a socket that was accepted. */
 export interface AdmissionOutcome {
-  admitted(socket: Socket, permit: Permit): void;
+  /** It has a permit from now on, which is to come back once. */
+  admitted(socket: Socket): void;
   refused(socket: Socket): void;
 }
 
-export class Admission implements PermitIssuer {
+export class Admission {
   readonly #capacity: FittedCapacity;
   readonly #limits: SafetyLimits;
   readonly #outcome: AdmissionOutcome;
@@ -94,9 +93,8 @@ export class Admission implements PermitIssuer {
   }
 
   /** A permit for a connection that is being served already, however many there are. */
-  adopt(): Permit {
+  adopt(): void {
     this.#served++;
-    return new Permit(this);
   }
 
   /** Decides about nobody any more. @returns those who waited, as they are */
@@ -112,7 +110,8 @@ export class Admission implements PermitIssuer {
   }
 
   #admit(socket: Socket): void {
-    this.#outcome.admitted(socket, this.adopt());
+    this.adopt();
+    this.#outcome.admitted(socket);
   }
 
   #refuse(socket: Socket, cause: RefusalCause): void {

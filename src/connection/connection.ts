@@ -17,13 +17,14 @@ import type { ConnectionHost } from "./connection-host.ts";
 import type { ConnectionManager } from "./connection-manager.ts";
 import { plan } from "./deadline-plan.ts";
 import type { PlannedDeadline } from "./deadline-plan.ts";
+import type { Ending } from "./ending.ts";
 import { sayLastWords } from "./last-words.ts";
 import { connectionBrand, hearErrors, markPorts, unmarkPort } from "./lookup.ts";
 import { endOwn, letGoOwn, makeOwnCustodian, own } from "./own-custodian.ts";
 import { checkMove } from "./phase.ts";
 import type { Phase } from "./phase.ts";
 import { closePortsFor, cutPorts } from "./port-closing.ts";
-import type { PortPair, PortsBelow } from "./port-pair.ts";
+import type { PortsBelow } from "./port-pair.ts";
 import { isAftermath, isDeparture, isProtocolError } from "./ports.ts";
 import type { Reader } from "./reader.ts";
 import { Settlement } from "./settlement.ts";
@@ -32,16 +33,6 @@ import type { Speaker } from "./speaker.ts";
 import { Traffic } from "./traffic.ts";
 
 let lastId = 0;
-
-/** How a connection ends. */
-interface Ending {
-  readonly reason: CloseReason;
-  readonly limit: SafetyLimitName | null;
-  /** The phase in which the end came. */
-  readonly phase: Phase;
-  /** Ends the wait for a client that is to say FIN, too. */
-  linger: Timer<PortPair> | null;
-}
 
 /**
  * Made by `newConnection`, and by servers. It lasts until its timer fires, it is killed, its custodian is shut down or
@@ -77,10 +68,8 @@ export class Connection extends Traffic {
   newer: Connection | null = null;
   /** @internal */
   place = 0;
-  /** Whose it is; null where it is the program's own. @internal */
+  /** Who admitted it; null where it is the program's own, and once it has given its permit back. @internal */
   host: ConnectionHost | null = null;
-  /** What its host admitted it with, for the host to give back. @internal */
-  permit: { release(): void } | null = null;
   /** How it ends once the current job is done, where that is no longer as usual. */
   #soon: Pick<Ending, "reason" | "limit"> | null = null;
   #ending: Ending | null = null;
@@ -341,10 +330,16 @@ export class Connection extends Traffic {
     this.#phase = "closed";
     for (const port of this.ports) unmarkPort(port, this);
     if (this.#hasCustodian) letGoOwn(this.#custodian, this);
-    // What its host admitted it with is given back at once: there is no end to wait for.
-    this.host = null;
-    this.permit?.release();
+    // There is no end to wait for.
+    this.givePermitBack();
     this.#leave("completed");
+  }
+
+  /** Gives the permit that it was admitted with back. Once; later calls do nothing. @internal */
+  givePermitBack(): void {
+    const { host } = this;
+    this.host = null;
+    host?.takeBack();
   }
 
   /** Ends an idle connection that was to end after its job. */

@@ -11,7 +11,6 @@
 import type { Server, Socket } from "node:net";
 import { defineChannel } from "../core/channels.ts";
 import { Admission } from "../admission/admission.ts";
-import type { Permit } from "../admission/permit.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionHost } from "../connection/connection-host.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
@@ -77,7 +76,7 @@ export class Listener implements ConnectionHost {
     custodian.manage(this.manager.connections, connectionsKind);
     const { safetyLimits, plainTimers } = this.manager;
     this.admission = new Admission(safetyLimits, plainTimers, {
-      admitted: (socket, permit) => this.#connect(socket, permit),
+      admitted: (socket) => this.#connect(socket),
       refused: (socket) => this.#refuse(socket),
     });
     this.#refusals = new Refusals(plainTimers, safetyLimits.lingerTimeout, this.admission.maxRefused);
@@ -114,14 +113,18 @@ export class Listener implements ConnectionHost {
     void this.manager[Symbol.asyncDispose]();
   }
 
-  /** Gives its permit back, as soon as nothing of it is under way any more. */
+  takeBack(): void {
+    this.admission.takeBack();
+  }
+
+  /** Its permit goes back, as soon as nothing of it is under way any more. */
   connectionClosed(connection: Connection): void {
     // Most servers know of no work but what their own listeners do.
     const work = this.#work.size === 0 ? undefined : this.#work.get(connection);
     // From now on only its own end keeps it: work that never settles would keep the connection for good.
     if (work !== undefined) this.#work.delete(connection);
     // Somebody who waits is admitted once this end is through.
-    if (work === undefined && !connection.hasCustodian && this.admission.waiting === 0) connection.permit?.release();
+    if (work === undefined && !connection.hasCustodian && this.admission.waiting === 0) connection.givePermitBack();
     else void this.#release(connection, work);
   }
 
@@ -131,14 +134,14 @@ export class Listener implements ConnectionHost {
     hearErrors(socket);
   }
 
-  #connect(socket: Socket, permit: Permit): void {
+  /** One that has a permit. */
+  #connect(socket: Socket): void {
     if (socket.destroyed || this.#custodian.isShutDown) {
       socket.destroy();
-      permit.release();
+      this.takeBack();
       return;
     }
     const connection = this.manager.accept(socket, this.#custodian);
-    connection.permit = permit;
     const work = this.protocol.speak(connection, socket, this.#pass);
     if (work !== undefined) this.#note(work, connection);
     connection.host = this;
@@ -171,7 +174,7 @@ export class Listener implements ConnectionHost {
       connection.letGo();
       return;
     }
-    connection.permit = this.admission.adopt();
+    this.admission.adopt();
     connection.host = this;
   }
 
@@ -183,12 +186,12 @@ export class Listener implements ConnectionHost {
   async #release(connection: Connection, work: Promise<void> | undefined): Promise<void> {
     const closers = connection.hasCustodian ? connection.custodian.shutdownAll() : undefined;
     const timer = this.manager.plainTimers.start(this.#custodian.environment.finalizerTimeout, () => {
-      connection.permit?.release();
+      connection.givePermitBack();
       if (abandonedChannel.hasSubscribers) abandonedChannel.publish({ connection });
     });
     await Promise.all([closers, work]);
     timer.cancel();
-    connection.permit?.release();
+    connection.givePermitBack();
   }
 }
 

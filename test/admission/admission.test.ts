@@ -4,7 +4,6 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
 import { Admission } from "../../src/admission/admission.ts";
-import { Permit } from "../../src/admission/permit.ts";
 import { makeSafetyLimits } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { TimerManager } from "../../src/timers/timer-manager.ts";
@@ -20,15 +19,16 @@ class FakeSocket extends EventEmitter {
 
 function begin(maxConcurrent: number, maxWaiting: number, waitTimeout: number | string = "10s") {
   const clock = new ManualClock();
-  const permits = new Map<unknown, Permit>();
+  /** Those who have a permit. */
+  const served = new Set<unknown>();
   const order: unknown[] = [];
   const refused: unknown[] = [];
   const admission = new Admission(
     makeSafetyLimits({ maxConcurrent, maxWaiting, waitTimeout }),
     new TimerManager({ clock }),
     {
-      admitted: (socket: unknown, permit: Permit) => {
-        permits.set(socket, permit);
+      admitted: (socket: unknown) => {
+        served.add(socket);
         order.push(socket);
       },
       refused: (socket: unknown) => void refused.push(socket),
@@ -39,26 +39,18 @@ function begin(maxConcurrent: number, maxWaiting: number, waitTimeout: number | 
     admission.request(socket as unknown as Socket);
     return socket;
   };
-  return { clock, admission, permits, order, refused, arrive };
+  const release = (socket: unknown): void => {
+    if (served.delete(socket)) admission.takeBack();
+  };
+  return { clock, admission, served, order, refused, arrive, release };
 }
 
-test("a permit is given back once, however often it is released", () => {
-  let back = 0;
-  const permit = new Permit({ takeBack: () => back++ });
-  assert.equal(permit.isReleased, false);
-  permit.release();
-  permit.release();
-  permit[Symbol.dispose]();
-  assert.equal(permit.isReleased, true);
-  assert.equal(back, 1);
-});
-
 test("the ones who wait are admitted in the order in which they came", () => {
-  const { admission, permits, order, arrive } = begin(2, 10);
+  const { admission, order, arrive, release } = begin(2, 10);
   const sockets = Array.from({ length: 6 }, arrive);
   assert.equal(admission.served, 2);
   assert.equal(admission.waiting, 4);
-  for (const socket of sockets.slice(0, 4)) permits.get(socket)?.release();
+  for (const socket of sockets.slice(0, 4)) release(socket);
   assert.deepEqual(order, sockets);
   assert.equal(admission.waiting, 0);
 });
@@ -84,22 +76,22 @@ test("over random histories nobody is served beyond the maximum, kept waiting be
       fc.integer({ min: 1, max: 5 }),
       fc.integer({ min: 0, max: 5 }),
       (history, maxConcurrent, maxWaiting) => {
-        const { clock, admission, permits, order, refused, arrive } = begin(maxConcurrent, maxWaiting, "5s");
+        const { clock, admission, served, order, refused, arrive, release } = begin(maxConcurrent, maxWaiting, "5s");
         const sockets: FakeSocket[] = [];
         let left = 0;
         for (const { do: what, which } of history) {
           const socket = sockets[which % Math.max(1, sockets.length)];
           if (what === "arrive") sockets.push(arrive());
           else if (what === "advance") clock.advance(which * 200);
-          else if (socket !== undefined && what === "release") permits.get(socket)?.release();
-          else if (socket !== undefined && what === "leave" && !permits.has(socket) && !refused.includes(socket)) {
+          else if (socket !== undefined && what === "release") release(socket);
+          else if (socket !== undefined && what === "leave" && !order.includes(socket) && !refused.includes(socket)) {
             if (!socket.destroyed) left++;
             socket.emit("end");
           }
           assert.ok(admission.served <= maxConcurrent);
           assert.ok(admission.waiting <= maxWaiting);
           if (admission.waiting > 0) assert.equal(admission.served, maxConcurrent);
-          assert.equal(admission.served, [...permits.values()].filter((permit) => !permit.isReleased).length);
+          assert.equal(admission.served, served.size);
           assert.equal(sockets.length, order.length + refused.length + left + admission.waiting);
           assert.equal(new Set([...order, ...refused]).size, order.length + refused.length);
         }

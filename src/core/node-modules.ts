@@ -1,32 +1,55 @@
 /**
- * Node's modules for HTTP, TLS and HTTP/2, loaded when something comes that needs them. A program that speaks neither TLS nor
- * HTTP/2 would hold 2 MB for them, and since Node 22 an `import` of node:http loads these and undici, 12 MB or more that a
- * program in CommonJS does without. So whether something is of one of their classes is asked of a property first that all
- * of these have.
+ * Node's modules for HTTP, TLS and HTTP/2. An `import` of node:http loads all of them and undici since Node 22, 10 MB that a
+ * program in CommonJS does without, and a program that speaks neither TLS nor HTTP/2 would hold 2 MB for these; so they are
+ * loaded when something comes that needs them. Whether something is of one of their classes is asked of a property first that
+ * all of these have.
+ *
+ * What is used of a module is taken out of it once: a program may replace what it exports.
  */
 import type { IncomingMessage, Server as HttpServer } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 
-export function nodeHttp(): typeof import("node:http") {
-  return process.getBuiltinModule("node:http");
+type Http = Pick<typeof import("node:http"), "IncomingMessage" | "Server" | "ServerResponse" | "STATUS_CODES">;
+type Tls = Pick<typeof import("node:tls"), "createSecureContext" | "createServer" | "Server" | "TLSSocket">;
+type Http2 = Pick<typeof import("node:http2"), "constants" | "createServer" | "Http2ServerRequest">;
+
+export const nodeHttp: Http = takenFromHttp();
+let httpsServer: typeof HttpsServer | undefined;
+let tls: Tls | undefined;
+let http2: Http2 | undefined;
+
+function takenFromHttp(): Http {
+  const { IncomingMessage, Server, ServerResponse, STATUS_CODES } = process.getBuiltinModule("node:http");
+  return { IncomingMessage, Server, ServerResponse, STATUS_CODES };
 }
 
-export function nodeTls(): typeof import("node:tls") {
-  return process.getBuiltinModule("node:tls");
+// One by one: asking for all would make root certificates, and load what is loaded when it is asked for.
+function takenFromTls(): Tls {
+  const { createSecureContext, createServer, Server, TLSSocket } = process.getBuiltinModule("node:tls");
+  return { createSecureContext, createServer, Server, TLSSocket };
 }
 
-export function nodeHttp2(): typeof import("node:http2") {
-  return process.getBuiltinModule("node:http2");
+function takenFromHttp2(): Http2 {
+  const { constants, createServer, Http2ServerRequest } = process.getBuiltinModule("node:http2");
+  return { constants, createServer, Http2ServerRequest };
+}
+
+export function nodeTls(): Tls {
+  return (tls ??= takenFromTls());
+}
+
+export function nodeHttp2(): Http2 {
+  return (http2 ??= takenFromHttp2());
 }
 
 export function isHttpServer(server: object): server is HttpServer {
-  return "headersTimeout" in server && server instanceof nodeHttp().Server;
+  return server instanceof nodeHttp.Server;
 }
 
 /** Of HTTP/1. */
 export function isIncomingMessage(request: object): request is IncomingMessage {
-  return "httpVersion" in request && request instanceof nodeHttp().IncomingMessage;
+  return request instanceof nodeHttp.IncomingMessage;
 }
 
 /** Of TLS in any of its servers: node:tls, node:https, or the secure one of node:http2. */
@@ -39,10 +62,17 @@ export function isTlsSocket(socket: object): socket is TLSSocket {
 }
 
 export function isHttpsServer(server: object): server is HttpsServer {
-  return isTlsServer(server) && server instanceof process.getBuiltinModule("node:https").Server;
+  if (!isTlsServer(server)) return false;
+  httpsServer ??= process.getBuiltinModule("node:https").Server;
+  return server instanceof httpsServer;
 }
 
-/** Whether a server may be one of node:http2, which exports none of its classes. */
-export function mayBeHttp2Server(server: object): boolean {
-  return "updateSettings" in server;
+/** Whether a server is one of node:http2, which exports none of its classes: by the name of the one that has this method. */
+export function isHttp2Server(server: object): boolean {
+  for (let one: unknown = Object.getPrototypeOf(server); one instanceof Object; one = Object.getPrototypeOf(one)) {
+    if (Object.hasOwn(one, "updateSettings") && http2Names.has(one.constructor.name)) return true;
+  }
+  return false;
 }
+
+const http2Names: ReadonlySet<string> = new Set(["Http2Server", "Http2SecureServer"]);

@@ -112,7 +112,7 @@ const internals: readonly Internal[] = [
     effect: "sockets that were upgraded before the server was managed are taken for idle ones",
     works() {
       const socket = unconnected();
-      nodeHttp().createServer().emit("connection", socket);
+      new nodeHttp.Server().emit("connection", socket);
       const isSpoken = Reflect.get(socket, "parser") != null && !wasUpgraded(socket);
       socket.destroy();
       return isSpoken;
@@ -128,7 +128,7 @@ const internals: readonly Internal[] = [
     effect:
       "of clients that are older than their manager, those in the middle of a head, and those upgraded, are taken for idle ones",
     works() {
-      const server = nodeHttp().createServer();
+      const server = new nodeHttp.Server();
       // It makes its list when it listens, and an interval, which close() ends.
       server.emit("listening");
       const list = httpSocketsOf(server);
@@ -214,7 +214,7 @@ export function missingInternals(occasion?: Occasion): readonly MissingInternal[
   const due = occasion === undefined ? internals : internals.filter((internal) => isDue(internal, occasion));
   if (due.length === 0) return [];
   const socket = unconnected();
-  const { IncomingMessage, ServerResponse } = nodeHttp();
+  const { IncomingMessage, ServerResponse } = nodeHttp;
   const response = new ServerResponse(new IncomingMessage(socket));
   try {
     return due.filter((internal) => !doesWork(internal, { socket, response }));

@@ -121,6 +121,7 @@ export class Managed {
   detach(): void {
     if (this.#detached) return;
     this.#detached = true;
+    this.#endDelay?.();
     for (const listener of this.#listeners) {
       listener.letGo();
       this.#forget(listener.server);
@@ -137,7 +138,7 @@ export class Managed {
 
   async #drain(grace: number, delay: number): Promise<DrainReport> {
     this.#ready = false;
-    if (delay > 0) await this.#passes(delay);
+    if (delay > 0 && !this.#detached && this.#closed === null) await this.#passes(delay);
     this.#stopListening();
     const report = await drainListeners(this.#listeners, { grace, told: this.#onDrain });
     this.#end();

@@ -103,7 +103,7 @@ function find(taken: Taken, event: string | symbol): TakenEvent | null {
 function gather(count: number, a: unknown, b: unknown, c: unknown, d: unknown, more: readonly unknown[]): unknown[] {
   if (count === 1) return [a];
   if (count === 2) return [a, b];
-  return count === 4 ? [a, b, c, d] : [a, b, c, d, ...more].slice(0, count);
+  return count === 4 ? [a, b, c, d] : [a, b, c, d, ...more].slice(0, Math.max(0, count));
 }
 
 /** Spreading them shows in what they cost. */

@@ -6,7 +6,7 @@ import type { Http2SecureServer, Http2Server } from "node:http2";
 import type { Server as HttpsServer } from "node:https";
 import { Server as NetServer } from "node:net";
 import type { Server as TlsServer } from "node:tls";
-import { isHttpServer, isHttpsServer, isTlsServer, mayBeHttp2Server, nodeHttp2 } from "../core/node-modules.ts";
+import { isHttp2Server, isHttpServer, isHttpsServer, isTlsServer } from "../core/node-modules.ts";
 import type { SafetyLimitName, SafetyLimits } from "../limits/safety-limits.ts";
 import { enforcedOnForms } from "../protocols/form-data/enforced.ts";
 import { enforcedByHttp1, http1 } from "../protocols/http1/http1.ts";
@@ -31,27 +31,10 @@ export function kindOf(server: unknown): ServerKind | undefined {
   if (!(server instanceof NetServer)) return undefined;
   if (isHttpServer(server)) return "http";
   if (isHttpsServer(server)) return "https";
-  return http2KindOf(server) ?? (isTlsServer(server) ? "tls" : "net");
+  const isSecure = isTlsServer(server);
+  if (isHttp2Server(server)) return isSecure ? "http2-secure" : "http2";
+  return isSecure ? "tls" : "net";
 }
-
-function http2KindOf(server: NetServer): ServerKind | undefined {
-  if (!mayBeHttp2Server(server)) return undefined;
-  const [http2, secureHttp2] = http2Classes();
-  if (server instanceof secureHttp2) return "http2-secure";
-  return server instanceof http2 ? "http2" : undefined;
-}
-
-/** node:http2 exports none of its classes. */
-function http2Classes(): readonly [Class, Class] {
-  if (classes === undefined) {
-    const { createServer, createSecureServer } = nodeHttp2();
-    classes = [createServer(), createSecureServer()].map(({ constructor }) => constructor) as [Class, Class];
-  }
-  return classes;
-}
-
-type Class = abstract new () => unknown;
-let classes: [Class, Class] | undefined;
 
 /** The limits that are enforced on the connections of a kind of server. */
 export function limitsOn(kind: ServerKind): readonly SafetyLimitName[] {

@@ -59,6 +59,34 @@ for (const [name, serveOne] of Object.entries(programs)) {
   });
 }
 
+const patches: Readonly<Record<string, string>> = {
+  "makes servers that it manages": `
+    const { createServer } = http;
+    http.createServer = (...given) => {
+      const server = createServer(...given);
+      manage(server);
+      return server;
+    };
+    const server = http.createServer((request, response) => response.end("hello"));`,
+  "makes servers of a class of its own": `
+    const server = http.createServer((request, response) => response.end("hello"));
+    http.Server = class extends http.Server {};
+    manage(server, { safetyLimits: { maxRequestLineLength: 1000 } });`,
+};
+for (const [name, patch] of Object.entries(patches)) {
+  test(`a program that has changed what node:http exports is served as ever: it ${name}`, async () => {
+    const served = `
+      const http = require("node:http");
+      ${patch}
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      await ask(server.address().port, "GET / HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n");
+      server.close();`;
+    using folder = new TemporaryFolder({ "program.cjs": program(served) });
+    const { code, stdout, printed } = await run(process.execPath, [join(folder.path, "program.cjs")]);
+    assert.deepEqual({ code, printed }, { code: 0, printed: stdout });
+  });
+}
+
 test("a server with methods that are named like those of another kind stays what it is", () => {
   const named = { updateSettings() {}, setSecureContext() {}, headersTimeout: 0 };
   assert.equal(kindOf(Object.assign(createServer(), named)), "net");

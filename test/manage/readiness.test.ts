@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { ArgumentTypeError, healthHandler, manage } from "../../src/index.ts";
-import type { HealthHandler } from "../../src/index.ts";
+import type { HealthHandler, Managed } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { connectTo } from "../support/tcp-client.ts";
 
@@ -57,6 +57,26 @@ test("readiness says no from the first moment of a drain, while its delay still 
   clock.advance(5000);
   await drained;
   assert.equal(server.listening, false);
+});
+
+test("the delay of a drain is over at once when there is nothing left to drain", async (t) => {
+  const clock = new ManualClock();
+  const start = async (): Promise<Managed> => {
+    const server = createServer();
+    const managed = manage(server, { clock });
+    await listening(t, server);
+    return managed;
+  };
+  const detached = await start();
+  const drained = detached.drain({ delay: "5s" });
+  detached.detach();
+  assert.deepEqual((await drained).cut, []);
+  const detachedBefore = await start();
+  detachedBefore.detach();
+  assert.deepEqual((await detachedBefore.drain({ delay: "5s" })).cut, []);
+  const closed = await start();
+  await closed.close();
+  assert.deepEqual((await closed.drain({ delay: "5s" })).cut, []);
 });
 
 test("as a middleware it hands on what is not its own", async (t) => {

@@ -37,6 +37,10 @@ test("what is taken comes with all its values, and listeners hear it when it is 
   assert.deepEqual(seen, expected(["a", "b"]));
   assert.deepEqual(heard, expected(["a", "b", "c"]));
   assert.equal(emitter.emit("nobody listens"), false);
+  let values = NaN;
+  emitter.on("undefined", (...args) => (values = args.length));
+  (Reflect.get(emitter, "emit") as () => boolean).call(emitter);
+  assert.equal(values, 0, "not even a name");
 });
 
 test("an event that was given back is heard as before, while others are still taken", () => {

@@ -11,7 +11,7 @@ const retryAfter = 1;
 
 /** Byte for byte what node:http says by itself: the end of the connection is the end of the answer. */
 function answer(status: number, headers: readonly string[] = []): string {
-  const lines = [`HTTP/1.1 ${status} ${nodeHttp().STATUS_CODES[status] ?? ""}`, "Connection: close", ...headers];
+  const lines = [`HTTP/1.1 ${status} ${nodeHttp.STATUS_CODES[status] ?? ""}`, "Connection: close", ...headers];
   return `${lines.join("\r\n")}\r\n\r\n`;
 }
 

@@ -118,7 +118,7 @@ function takeRequests(
 ): Interception {
   // On a server that speaks HTTP/2 as well, requests of HTTP/2 come by here, too.
   const isPlain = isHttpServer(server) || isHttpsServer(server);
-  const { IncomingMessage } = nodeHttp();
+  const { IncomingMessage } = nodeHttp;
   const requests = interceptEmit(server, event, (args) => {
     const request = args[0] as IncomingMessage;
     const response = args[1] as ServerResponse;

@@ -71,19 +71,13 @@ export function stricterLimits(server: HttpSettings, limits: SafetyLimits): Safe
   const { headersTimeout, keepAliveTimeout, maxHeadersCount } = server;
   return Object.freeze({
     ...limits,
-    requestReadTimeout: stricter(limits.requestReadTimeout, headersTimeout, defaults().headersTimeout),
-    idleTimeout: stricter(limits.idleTimeout, keepAliveTimeout, defaults().keepAliveTimeout),
-    maxRequestHeaders: stricter(limits.maxRequestHeaders, maxHeadersCount, defaults().maxHeadersCount),
+    requestReadTimeout: stricter(limits.requestReadTimeout, headersTimeout, defaults.headersTimeout),
+    idleTimeout: stricter(limits.idleTimeout, keepAliveTimeout, defaults.keepAliveTimeout),
+    maxRequestHeaders: stricter(limits.maxRequestHeaders, maxHeadersCount, defaults.maxHeadersCount),
   });
 }
 
-/** What node:http gives a server of which nobody has asked anything. */
-function defaults(): HttpSettings {
-  untouched ??= nodeHttp().createServer();
-  return untouched;
-}
-
-let untouched: HttpSettings | undefined;
+const defaults: HttpSettings = new nodeHttp.Server();
 
 function stricter(limit: number, set: number | null | undefined, byDefault: number | null | undefined): number {
   return typeof set !== "number" || set <= 0 || set === byDefault ? limit : Math.min(limit, set);
@@ -97,7 +91,7 @@ function settingsFor(server: HttpSettings, limits: SafetyLimits): HttpSettings {
   return {
     headersTimeout: 0,
     // The program's own, for bodies; ours is not absolute.
-    ...(requestTimeout === defaults().requestTimeout ? { requestTimeout: 0 } : {}),
+    ...(requestTimeout === defaults.requestTimeout ? { requestTimeout: 0 } : {}),
     // node:http tells clients of it, and us of the end of each response.
     keepAliveTimeout: idleTimeout === Infinity ? 0 : idleTimeout,
     // Counted by us: node:http drops what is over its own count, and serves the rest.

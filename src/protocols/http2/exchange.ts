@@ -10,6 +10,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import { defineChannel } from "../../core/channels.ts";
 import type { Linked } from "../../core/linked-list.ts";
 import { nodeHttp2 } from "../../core/node-modules.ts";
+import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
@@ -158,8 +159,20 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
 
   /** The stream is gone. @param byClient whether it was the client that reset it */
   end(byClient: boolean): void {
-    const reason = this.#cutFor ?? this.connection.closeReason ?? (byClient ? "client-reset" : "completed");
-    this.#request?.end(reason);
+    const cutFor = this.#cutFor ?? this.connection.closeReason;
+    if (cutFor !== null) this.#tellOfHalfBody();
+    this.#request?.end(cutFor ?? (byClient ? "client-reset" : "completed"));
+  }
+
+  /** We have answered in the program's place, and so Node does not tell it that half of the body is all that will come. */
+  #tellOfHalfBody(): void {
+    const { body, connection, stream } = this;
+    if (body === null || body.hasEnded || stream.aborted || !stream.writableEnded) return;
+    try {
+      stream.emit("aborted");
+    } catch (error) {
+      connection.manager.fail(toError(error), connection);
+    }
   }
 
   /** Nobody watches it any more; what the program has opened for it still ends with it. */

@@ -54,6 +54,11 @@ export function watchStream(stream: ServerHttp2Stream, isClosed: boolean): void 
   if (isClosed) closedEarly(stream);
 }
 
+/** Whether the stream has our methods. */
+export function isWatched(stream: ServerHttp2Stream): boolean {
+  return (stream as unknown as Inside)._destroy === destroyStream;
+}
+
 /** The stream was closed before all was sent; unless we did so, that was its client, whatever the program does about it. */
 function closedEarly(stream: ServerHttp2Stream): void {
   const keeper = keeperOf(stream) as StreamKeeper | undefined;
@@ -178,8 +183,8 @@ function closeStream(this: ServerHttp2Stream, code?: number, callback?: () => vo
   try {
     inheritedBy(this).close.call(this, code, callback);
   } catch (error) {
-    // What it was given is no code, and it is as open as before.
-    if (keeper !== undefined) keeper.closedBy = before;
+    // What it was given may be no code, and then it is as open as before.
+    if (keeper !== undefined && !this.closed) keeper.closedBy = before;
     throw error;
   }
 }

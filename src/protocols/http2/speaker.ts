@@ -28,6 +28,7 @@ import {
   freeStream,
   hasErrorListener,
   hearStreamErrors,
+  isWatched,
   sayGoodbye,
   watchSession,
   watchStream,
@@ -51,8 +52,6 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
   /** When the handshake must be over; Infinity once it is. */
   #handshakeBy: number;
   readonly #open: LinkedList<Exchange> = new LinkedList();
-  /** Whether it may have streams that are older than our being here. */
-  #adopted = false;
   #requests = 0;
   /** What had been sent at the last look. */
   #sentThen = -1;
@@ -94,7 +93,6 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
   /** Takes over a session that was open before we came. What was received and sent so far is not judged. */
   adopt(session: ServerHttp2Session): void {
     this.attach(session);
-    this.#adopted = true;
     const { connection } = this;
     this.#control.startAt((connection.input as Socket).bytesRead, this.#sent);
     for (const stream of http2StreamsOf(session) ?? []) if (isRequest(stream)) this.#resume(stream);
@@ -214,7 +212,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
     this.#open.remove(exchange);
     const { connection } = this;
     const { stream } = exchange;
-    const byOthers = error === null && isClosed && exchange.closedBy !== "us";
+    // A program may end with an error of its own what the client has closed.
+    const byOthers = exchange.closedBy === "client" || (exchange.closedBy === null && isClosed && error === null);
     const reset = byOthers && (stream.rstCode !== 0 || stream.aborted);
     const byClient = reset && connection.closeReason === null && this.#session?.destroyed === false;
     const { body } = exchange;
@@ -259,8 +258,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
       this.#countReset();
       return;
     }
-    // Of those that are older than our being here, some are only now heard of.
-    const known = this.#adopted ? exchangeOf(stream) : undefined;
+    // Of those that are older than our being here, some are only now heard of; and a program may tell of one again.
+    const known = isWatched(stream) ? exchangeOf(stream) : undefined;
     const exchange = known ?? this.#admit(args, isClosed);
     try {
       if (exchange !== null) streams.pass(args);

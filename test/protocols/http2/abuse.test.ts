@@ -80,6 +80,8 @@ test("streams that the program closes are no resets of the client", async (t) =>
 
 const closing: Record<string, (stream: ServerHttp2Stream) => void> = {
   "closes them, too": (stream) => stream.on("aborted", () => stream.close()),
+  "destroys them with an error": (stream) =>
+    stream.on("error", () => {}).on("aborted", () => stream.destroy(new Error("gone"))),
   "tried to close them with what is no code": (stream) => assert.throws(() => stream.close("none" as never)),
 };
 for (const [name, handle] of Object.entries(closing)) {
@@ -102,6 +104,30 @@ for (const [name, handle] of Object.entries(closing)) {
     });
   }
 }
+
+test("streams that the program closes are no resets of the client, though a listener of its own throws meanwhile", async (t) => {
+  const limits = { maxStreamResets: 3 };
+  const web = await startWeb(
+    t,
+    "h2c",
+    (stream) => {
+      stream
+        .on("error", () => {})
+        .on("aborted", () => {
+          throw new Error("on purpose");
+        });
+      assert.throws(() => stream.close(8), /on purpose/);
+      stream.destroy();
+    },
+    { limits },
+  );
+  const client = await web.client();
+  // Node, too, has been interrupted, and tells the client nothing.
+  for (let i = 0; i < 10; i++) ask(client);
+  await settle();
+  assert.equal(web.connection().phase, "idle");
+  assert.equal(web.connection().closeReason, null);
+});
 
 const floods: Record<string, (i: number) => Buffer> = {
   PING: ping,

@@ -29,6 +29,23 @@ for (const kind of kinds) {
     assert.deepEqual(web.ends(), ["idle-timeout while idle"]);
   });
 
+  test(`${kind}: a stream of which the program tells its session once more is one`, async (t) => {
+    const web = await startWeb(t, kind, (stream) => {
+      if (!stream.headersSent) ok(stream);
+    });
+    const client = await web.client();
+    const connection = web.connection();
+    const told = ask(client);
+    web.server.once("stream", (stream: ServerHttp2Stream, headers: unknown, flags: number, raw: string[]) => {
+      (stream.session as ServerHttp2Session).emit("stream", stream, headers as never, flags, raw as never);
+    });
+    assert.deepEqual(await told.answered, { status: 200, body: "ok", code: 0 });
+    await until(() => connection.phase === "idle");
+    await web.pass(75_000);
+    await until(() => web.ends().length === 1);
+    assert.deepEqual(web.ends(), ["idle-timeout while idle"]);
+  });
+
   test(`${kind}: session, stream, request and response lead to their connection and request`, async (t) => {
     const found: unknown[] = [];
     const web = await startWeb(t, kind, (stream) => {

@@ -1,8 +1,8 @@
 /**
  * Node's modules for HTTP, TLS and HTTP/2. An `import` of node:http loads all of them and undici since Node 22, 10 MB that a
- * program in CommonJS does without, and a program that speaks neither TLS nor HTTP/2 would hold 2 MB for these; so they are
- * loaded when something comes that needs them. Whether something is of one of their classes is asked of a property first that
- * all of these have.
+ * program in CommonJS does without; so it is loaded without one. A program that speaks neither TLS nor HTTP/2 would hold 2 MB
+ * for these: they are loaded when something comes that needs them. Whether something is of a class of TLS is asked of a
+ * property first that all of these have.
  *
  * What is used of a module is taken out of it once: a program may replace what it exports.
  */

@@ -5,7 +5,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { httpSocketsOf, responseOnSocket, wasUpgraded } from "../../core/node-internals.ts";
-import { isHttpServer, isHttpsServer, isTlsServer, isTlsSocket, nodeHttp } from "../../core/node-modules.ts";
+import { isHttpServer, isHttpsServer, isIncomingMessage, isTlsServer, isTlsSocket } from "../../core/node-modules.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
@@ -118,11 +118,10 @@ function takeRequests(
 ): Interception {
   // On a server that speaks HTTP/2 as well, requests of HTTP/2 come by here, too.
   const isPlain = isHttpServer(server) || isHttpsServer(server);
-  const { IncomingMessage } = nodeHttp;
   const requests = interceptEmit(server, event, (args) => {
     const request = args[0] as IncomingMessage;
     const response = args[1] as ServerResponse;
-    const speaker = isPlain || request instanceof IncomingMessage ? connectionOn(request)?.speaker : undefined;
+    const speaker = isPlain || isIncomingMessage(request) ? connectionOn(request)?.speaker : undefined;
     if (speaker instanceof Http1Speaker && !speaker.begin(request, response)) return;
     if (instead?.(server, request, response) !== true) passOrEnd(requests, request, args);
   });

@@ -37,7 +37,7 @@ import type { SessionKeeper } from "./own-methods.ts";
 import { waitingIn } from "./sending.ts";
 import type { SessionSending } from "./sending.ts";
 import { reasonOf } from "./session-errors.ts";
-import { allowanceFor, hasBody, judge } from "./stream-event.ts";
+import { allowanceFor, hasBody } from "./stream-event.ts";
 import type { StreamEvent } from "./stream-event.ts";
 
 /** What a stream of a client may have on its way when nobody waits for it any more, where the settings do not say. */
@@ -276,7 +276,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, ExchangeHost {
     const { connection } = this;
     const { timers, safetyLimits } = connection.manager;
     const exchange = this.#take(event[0], isClosed);
-    const head = judge(event, safetyLimits);
+    const head = judgeHead(0, event[3], safetyLimits);
     const { broken } = head;
     this.#control.allow(allowanceFor(event, head));
     if (this.#requests >= safetyLimits.maxRequestsPerConnection) {

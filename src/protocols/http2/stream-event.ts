@@ -2,8 +2,6 @@
  * What node:http2 tells of a new stream: the stream, its head, the flags of the frame, and the head as it came.
  */
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import type { SafetyLimits } from "../../limits/safety-limits.ts";
-import { judgeHead } from "../heads.ts";
 import type { Head } from "../heads.ts";
 import { allowances } from "./control-frames.ts";
 
@@ -15,10 +13,6 @@ const endStream = 0x1;
 /** Whether a body follows. The stream knows it, too, but Node's own symbols are looked for in each stream anew. */
 export function hasBody(event: StreamEvent): boolean {
   return (event[2] & endStream) === 0;
-}
-
-export function judge(event: StreamEvent, limits: SafetyLimits): Head {
-  return judgeHead(0, event[3], limits);
 }
 
 /** Bytes of frames that are known to belong to a stream with this head, its body aside. */

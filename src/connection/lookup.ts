@@ -10,7 +10,6 @@ import type { Connection } from "./connection.ts";
 import { noteClosed, noteOpened } from "./ports.ts";
 
 const portKey = Symbol.for("portreeve.port.v1");
-const layerKey = Symbol.for("portreeve.layer.v1");
 
 /** What knows a layer above the ports (a session, a stream of HTTP/2), and its connection. */
 export interface LayerKeeper {
@@ -21,7 +20,8 @@ type Destroy = (this: Socket, error: Error | null, done: (error?: Error | null) 
 
 interface Marked {
   [portKey]?: Connection;
-  [layerKey]?: LayerKeeper;
+  /** Under a name, since a stream has so many properties that looking for one under a symbol costs five times as much. */
+  _portreeve?: LayerKeeper;
   _destroy?: Destroy;
 }
 
@@ -50,17 +50,17 @@ function markPort(port: Readable | Writable, connection: Connection): void {
 
 /** Makes what lies above the ports lead to its keeper; its errors and its end are not heard. */
 export function markLayer(layer: object, keeper: LayerKeeper): void {
-  (layer as Marked)[layerKey] = keeper;
+  (layer as Marked)._portreeve = keeper;
 }
 
 /** The keeper of a layer. */
 export function keeperOf(layer: object): LayerKeeper | undefined {
-  return (layer as Marked)[layerKey];
+  return (layer as Marked)._portreeve;
 }
 
 /** Takes back what `markLayer` did. */
 export function unmarkLayer(layer: object, keeper: LayerKeeper): void {
-  if (keeperOf(layer) === keeper) delete (layer as Marked)[layerKey];
+  if (keeperOf(layer) === keeper) delete (layer as Marked)._portreeve;
 }
 
 /** The port tells nobody any more. */

@@ -152,6 +152,11 @@ export function http2StreamsOf(session: ServerHttp2Session): readonly ServerHttp
   return all.filter((stream): stream is ServerHttp2Stream => stream instanceof Duplex);
 }
 
+/** What hears of an emitter's errors: a function where it is one, a list where there are more. Undefined where that cannot be known. */
+export function errorListenersOf(emitter: EventEmitter): unknown {
+  return (emitter as { _events?: { error?: unknown } })._events?.error;
+}
+
 /** Whether the compatibility API of HTTP/2 has made a request of a stream; false where that cannot be known. */
 export function hasCompatRequest(stream: ServerHttp2Stream): boolean {
   return compatRequest(stream) != null;

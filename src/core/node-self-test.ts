@@ -14,6 +14,7 @@ import type { TLSSocket } from "node:tls";
 import {
   announceKeepAlive,
   asyncId,
+  errorListenersOf,
   hasCompatRequest,
   http2HeadOf,
   http2SessionOn,
@@ -185,6 +186,12 @@ const internals: readonly Internal[] = [
       const request = new (nodeHttp2().Http2ServerRequest)(stream, {}, {}, ["a", "b"]);
       return hasCompatRequest(stream) && http2HeadOf(stream) === request.rawHeaders;
     },
+  },
+  {
+    property: "emitter._events",
+    effect: "each stream of HTTP/2 is asked once more whether anybody hears of its errors",
+    isNeeded: ({ speaksHttp2 }) => speaksHttp2,
+    works: () => errorListenersOf(new PassThrough().on("error", ignore)) === ignore,
   },
   {
     property: "the asynchronous id of a server",

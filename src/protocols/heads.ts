@@ -13,8 +13,6 @@ export interface Head {
   readonly hasBody: boolean;
   /** Whether `maxRequestBodyLength` is about its body: forms have limits of their own, and gRPC streams have none. */
   readonly bodyIsLimited: boolean;
-  /** Characters of all names and values, pseudo-headers included. */
-  readonly size: number;
 }
 
 /** The colon and the space between name and value. */
@@ -39,9 +37,23 @@ export const limitStatus: Readonly<Partial<Record<SafetyLimitName, number>>> = {
 /** Responses in which silence is no fault: event streams, and gRPC. */
 export const silentTypes: RegExp = /^(text\/event-stream|application\/grpc)/i;
 
-/** Of the names of the pseudo-headers of HTTP/2, their first character; and what tells `:method` from `:scheme`. */
-const colon = 58;
-const letterM = 109;
+/** Characters of all names and values, pseudo-headers included. @param rawHeaders names and values in turn */
+export function headSize(rawHeaders: readonly string[]): number {
+  let size = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    size += (rawHeaders[i] as string).length + (rawHeaders[i + 1] as string).length;
+  }
+  return size;
+}
+
+/** Whether a head, its request line included, is shorter than what any limit forbids in one part of it, as almost all are. */
+export function isShort(size: number, rawHeaders: readonly string[], limits: SafetyLimits): boolean {
+  const { maxRequestLineLength, maxRequestHeaders, maxRequestHeaderLength } = limits;
+  const longest = size + separator;
+  return (
+    longest <= maxRequestLineLength && longest <= maxRequestHeaderLength && rawHeaders.length <= 2 * maxRequestHeaders
+  );
+}
 
 /**
  * @param lineLength the length of the request line; 0 for HTTP/2, where `:method` and `:path` are in its place
@@ -51,45 +63,43 @@ export function judgeHead(lineLength: number, rawHeaders: readonly string[], lim
   let length = 0;
   let chunked = false;
   let bodyIsLimited = true;
-  let longest = 0;
-  let size = 0;
-  let i = 0;
-  let line = lineLength;
+  let size = lineLength;
   // They come in pairs; asking whether each is there would be a fifth of the whole.
-  const { length: end } = rawHeaders;
-  // Pseudo-headers come first (RFC 9113, section 8.3), so that a look at the first that is none ends the looking.
-  for (; i < end; i += 2) {
-    const name = rawHeaders[i] as string;
-    if (name.charCodeAt(0) !== colon) break;
-    const { length: valueLength } = rawHeaders[i + 1] as string;
-    size += name.length + valueLength;
-    // Looking them up among the headers costs more than all the rest.
-    if (name.length === 5 || (name.length === 7 && name.charCodeAt(1) === letterM)) line += valueLength;
-  }
-  const count = (end - i) / 2;
-  for (; i < end; i += 2) {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
     const value = rawHeaders[i + 1] as string;
-    const both = name.length + value.length;
-    size += both;
-    if (both > longest) longest = both;
-    // By their lengths first: comparing texts costs more.
+    size += name.length + value.length;
+    // By their lengths first: comparing texts costs more, and looking them up among the headers more than all the rest.
     if (name.length < 12 || name.length > 17) continue;
     if (name.length === 14 && name.toLowerCase() === "content-length") length = Number(value);
     else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") chunked = true;
     else if (name.length === 12 && name.toLowerCase() === "content-type") bodyIsLimited = !isExempt(value);
   }
-  const broken =
-    line > limits.maxRequestLineLength
-      ? "maxRequestLineLength"
-      : count > limits.maxRequestHeaders
-        ? "maxRequestHeaders"
-        : count > 0 && longest + separator > limits.maxRequestHeaderLength
-          ? "maxRequestHeaderLength"
-          : bodyIsLimited && length > limits.maxRequestBodyLength
-            ? "maxRequestBodyLength"
-            : null;
-  return { broken, hasBody: chunked || length > 0, bodyIsLimited, size };
+  let broken = isShort(size, rawHeaders, limits) ? null : brokenByLength(lineLength, rawHeaders, limits);
+  if (bodyIsLimited && length > limits.maxRequestBodyLength) broken ??= "maxRequestBodyLength";
+  return { broken, hasBody: chunked || length > 0, bodyIsLimited };
+}
+
+/** Part by part, of a head that is long in all. */
+function brokenByLength(
+  lineLength: number,
+  rawHeaders: readonly string[],
+  limits: SafetyLimits,
+): SafetyLimitName | null {
+  let line = lineLength;
+  let longest = 0;
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    const { length } = rawHeaders[i + 1] as string;
+    if (!name.startsWith(":")) {
+      count++;
+      longest = Math.max(longest, name.length + separator + length);
+    } else if (name === ":method" || name === ":path") line += length;
+  }
+  if (line > limits.maxRequestLineLength) return "maxRequestLineLength";
+  if (count > limits.maxRequestHeaders) return "maxRequestHeaders";
+  return longest > limits.maxRequestHeaderLength ? "maxRequestHeaderLength" : null;
 }
 
 /** Whether a body of this type is none that `maxRequestBodyLength` is about. */

@@ -64,6 +64,36 @@ export function interceptEmit(emitter: EventEmitter, event: string, handler: Han
   };
 }
 
+type Listener = (...args: unknown[]) => void;
+
+/**
+ * The same for an event of at least four values that has one listener, Node's own: ours takes its place, and all other events
+ * cost what they did.
+ * Who listens later hears of what is taken, too. Where there are other listeners already it is `interceptEmit`.
+ */
+export function interceptListener(emitter: EventEmitter, event: string, handler: Handler): Interception {
+  const [theirs, ...others] = emitter.rawListeners(event) as Listener[];
+  if (theirs === undefined || others.length > 0) return interceptEmit(emitter, event, handler);
+  const ours: Listener = (a, b, c, d, ...more) => handler(more.length === 0 ? [a, b, c, d] : [a, b, c, d, ...more]);
+  replaceListener(emitter, event, theirs, ours);
+  return {
+    pass(args) {
+      if (args.length === 4) theirs.call(emitter, args[0], args[1], args[2], args[3]);
+      else theirs.apply(emitter, [...args]);
+      return true;
+    },
+    restore: () => replaceListener(emitter, event, ours, theirs),
+  };
+}
+
+/** In its place among the others; nothing where somebody has removed it. */
+function replaceListener(emitter: EventEmitter, event: string, from: Listener, to: Listener): void {
+  const all = emitter.rawListeners(event) as Listener[];
+  if (!all.includes(from)) return;
+  emitter.removeAllListeners(event);
+  for (const one of all) emitter.on(event, one === from ? to : one);
+}
+
 /** Whether the event is taken already. */
 export function isIntercepted(emitter: EventEmitter, event: string): boolean {
   const taken = (emitter as unknown as Intercepted)[takenKey];
@@ -85,6 +115,7 @@ function takeNothing(emitter: EventEmitter): Taken {
       const emit = taken.earlier ?? taken.prototype.emit;
       if (count === 1) return emit.call(this, event, a);
       if (count === 2) return emit.call(this, event, a, b);
+      if (count === 4) return emit.call(this, event, a, b, c, d);
       return passOn(taken, this, event, gather(count, a, b, c, d, more));
     },
     earlier: null,

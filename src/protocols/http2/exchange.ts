@@ -69,7 +69,8 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
   /** Why it was cut. */
   #cutFor: CloseReason | null = null;
   #bodyAllowed = 0;
-  closedBy: "us" | "client" | null = null;
+  closedBy: StreamKeeper["closedBy"] = null;
+  hasTimeout = false;
   /** Its place among the open ones of its session. */
   older: Exchange | null = null;
   newer: Exchange | null = null;

@@ -44,10 +44,15 @@ export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLim
   let arriving: Http2Speaker | null = null;
   const sessions = interceptEmit(server, "session", (args) => {
     const session = args[0] as ServerHttp2Session;
-    if (arriving !== null) arriving.attach(session);
+    const speaker = arriving;
+    if (speaker !== null) speaker.attach(session);
     // Its TLS handshake had begun before we came.
     else meet(session);
-    sessions.pass(args);
+    try {
+      sessions.pass(args);
+    } finally {
+      speaker?.start();
+    }
   });
   let found: ((socket: Socket) => void) | undefined;
   /** One that was not found when we came. */

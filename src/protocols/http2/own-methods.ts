@@ -9,7 +9,7 @@ import type {
   ServerHttp2Stream,
   ServerStreamResponseOptions,
 } from "node:http2";
-import { hasCompatRequest } from "../../core/node-internals.ts";
+import { errorListenersOf, hasCompatRequest } from "../../core/node-internals.ts";
 import { nodeHttp2 } from "../../core/node-modules.ts";
 import { keeperOf } from "../../connection/lookup.ts";
 import type { LayerKeeper } from "../../connection/lookup.ts";
@@ -22,8 +22,10 @@ export interface SessionKeeper extends LayerKeeper {
 
 /** The keeper of a stream. */
 export interface StreamKeeper extends LayerKeeper {
-  /** Who closed the stream first; null while nobody has, and where its end was no news. */
-  closedBy: "us" | "client" | null;
+  /** Who closed the stream first: "both" where all was sent by then. Null while it is open. */
+  closedBy: "us" | "client" | "both" | null;
+  /** Whether it may have a timeout of its own (`setTimeout`). */
+  hasTimeout: boolean;
   /** The stream is about to be destroyed, closed before or not; `error` is the program's or the session's, or null. */
   ends(error: Error | null, isClosed: boolean): void;
 }
@@ -84,11 +86,20 @@ function makeHarmless(stream: ServerHttp2Stream): void {
  * all the rest costs a stream.
  */
 export function hearStreamErrors(stream: ServerHttp2Stream): void {
+  const listeners = errorListenersOf(stream);
+  if (listeners !== undefined && listeners === compatListener) return;
   if (stream.listenerCount("error") > 0) {
-    if (hasCompatRequest(stream) || stream.listeners("error").includes(ignore)) return;
+    if (hasCompatRequest(stream)) {
+      if (typeof listeners === "function") compatListener = listeners;
+      return;
+    }
+    if (stream.listeners("error").includes(ignore)) return;
   }
   stream.on("error", ignore);
 }
+
+/** The one that node:http2 has for all requests of its compatibility API; undefined until it has been seen. */
+let compatListener: unknown;
 
 /** Gives the session its methods back. */
 export function freeSession(session: ServerHttp2Session): void {
@@ -168,11 +179,12 @@ function destroySession(this: ServerHttp2Session, error?: Error | number, code?:
 }
 
 function destroyStream(this: ServerHttp2Stream, error: Error | null, callback: Callback): void {
-  // Asked once: Node's own symbols are looked for in each stream anew.
-  const isClosed = this.closed;
+  const keeper = keeperOf(this) as StreamKeeper | undefined;
+  // Node's own symbols are looked for in each stream anew; most have told us.
+  const isClosed = keeper?.closedBy != null || this.closed;
   // Node closes it only after this; the request's signal has told the program by then.
   if (!isClosed) makeHarmless(this);
-  (keeperOf(this) as StreamKeeper | undefined)?.ends(error, isClosed);
+  keeper?.ends(error, isClosed);
   inheritedBy(this)._destroy.call(this, error, callback);
 }
 
@@ -194,7 +206,14 @@ function closeStream(this: ServerHttp2Stream, code?: number, callback?: () => vo
  * trailers included, what a program still tries is its own mistake.
  */
 function setStreamTimeout(this: ServerHttp2Stream, ms: number, callback?: () => void): unknown {
-  if (this.closed && !(this.writableFinished && this.sentTrailers !== undefined)) closedEarly(this);
+  const keeper = keeperOf(this) as StreamKeeper | undefined;
+  if (this.closed) {
+    if (!this.writableFinished || this.sentTrailers === undefined) closedEarly(this);
+    else if (keeper !== undefined) keeper.closedBy ??= "both";
+    // Most have none, and clearing it would be a twentieth of what managing a stream costs.
+    if (keeper?.hasTimeout === false && ms === 0 && callback === undefined) return this;
+  }
+  if (keeper !== undefined) keeper.hasTimeout = true;
   return inheritedBy(this).setTimeout.call(this, ms, callback);
 }
 

@@ -62,6 +62,19 @@ const ways: Record<string, Way> = {
       response.end("ok");
     },
   },
+  "had a timeout of the program's own": {
+    serve(stream) {
+      stream.setTimeout(3_600_000, () => {});
+      ok(stream);
+    },
+  },
+  "were given up by the client, and had a timeout of the program's own": {
+    serve(stream) {
+      stream.setTimeout(3_600_000, () => {});
+      begin(stream);
+    },
+    follow: reset,
+  },
   "were asked for their custodian when they had ended": {
     serve(stream) {
       stream.once("close", () => void custodianOf(stream).signal);

@@ -241,8 +241,8 @@ export class Connection extends Traffic {
     this.end(this.#soon?.reason ?? "completed", this.#soon?.limit);
   }
 
-  /** See `kill`. `limit` names the limit where that is the reason. @internal */
-  end(reason: CloseReason, limit: SafetyLimitName | null = null): void {
+  /** See `kill`. @param limit where that is the reason @param isOver whether both ports are known to have closed @internal */
+  end(reason: CloseReason, limit: SafetyLimitName | null = null, isOver: boolean = false): void {
     if (this.#ending !== null) return;
     const cause = limit ?? closeReasons[reason].limit;
     if (cause !== null && !this.mayCut(reason, cause)) return;
@@ -250,12 +250,12 @@ export class Connection extends Traffic {
     this.#ending = ending;
     if (cause !== null && this.#isCutBy(cause)) warnOfFirstCut(cause, this.manager.safetyLimits);
     this.timer.cancel();
-    this.#move("draining");
+    this.#set("draining");
     sayLastWords(this, reason);
     this.stopReading();
-    if (!this.portsAreClosed) ending.linger = closePortsFor(this, ending);
+    if (!isOver && !this.portsAreClosed) ending.linger = closePortsFor(this, ending);
     if (this.#hasCustodian) endOwn(this.#custodian, this, reason);
-    this.#finishIfClosed();
+    this.#finishIfClosed(isOver);
   }
 
   /** Ends what is left of an end that has begun: nobody is waited for any more. @internal */
@@ -267,9 +267,9 @@ export class Connection extends Traffic {
   portClosed(): void {
     if (!this.portsAreClosed) return;
     // A port that the program closed by itself never showed us the client's end.
-    if (this.#ending !== null) this.#finishIfClosed();
+    if (this.#ending !== null) this.#finishIfClosed(true);
     // The same goes for a TLS handshake, which reads below the port.
-    else this.end(this.input.readableEnded || this.#phase === "handshaking" ? "client-ended" : "completed");
+    else this.end(this.input.readableEnded || this.#phase === "handshaking" ? "client-ended" : "completed", null, true);
   }
 
   /** @internal */
@@ -312,9 +312,14 @@ export class Connection extends Traffic {
       this.end("internal-error");
       return false;
     }
+    this.#set(to);
+    return true;
+  }
+
+  #set(to: Phase): void {
+    const from = this.#phase;
     this.#phase = to;
     tellPhase(this, from, to);
-    return true;
   }
 
   /** Gives the ports back to the program, no longer timed, counted or closed by us. An end that has begun goes on. @internal */
@@ -365,11 +370,11 @@ export class Connection extends Traffic {
     return !(this.deadlineMoved && limit === this.#deadline.limit);
   }
 
-  #finishIfClosed(): void {
-    if (this.#phase !== "draining" || this.#ending === null || !this.portsAreClosed) return;
+  #finishIfClosed(isOver: boolean): void {
+    if (this.#phase !== "draining" || this.#ending === null || !(isOver || this.portsAreClosed)) return;
     const { reason, phase, linger } = this.#ending;
     linger?.cancel();
-    this.#move("closed");
+    this.#set("closed");
     tellClosed(this, reason, phase);
     this.#leave(reason);
   }

@@ -189,8 +189,7 @@ const internals: readonly Internal[] = [
   },
   {
     property: "emitter._events",
-    effect: "each stream of HTTP/2 is asked once more whether anybody hears of its errors",
-    isNeeded: ({ speaksHttp2 }) => speaksHttp2,
+    effect: "each connection and stream is asked once more whether anybody hears of its errors",
     works: () => errorListenersOf(new PassThrough().on("error", ignore)) === ignore,
   },
   {

@@ -282,7 +282,7 @@ export class TimingWheel {
       return;
     }
     // What is set apart to run keeps its old tick: writing each entry once more would cost a cache miss each.
-    const running = this.#listEndingWith(entry, runningSlot);
+    const running = this.#isEmpty(runningSlot) ? noList : this.#listEndingWith(entry, runningSlot);
     const slot = running !== noList ? runningSlot : due >= 0 ? this.#slotOf(due, this.#shiftOf(due)) : ~due;
     const list = running !== noList ? running : this.#listEndingWith(entry, slot);
     this.#detach(this.#first[list] as WheelEntry, entry, list);

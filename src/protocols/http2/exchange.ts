@@ -154,8 +154,22 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
     else stream.respond({ ":status": status }, { endStream: true });
   }
 
+  toJSON(): undefined {
+    return undefined;
+  }
+
   ends(error: Error | null, isClosed: boolean): void {
     this.#host.streamEnds(this, error, isClosed);
+  }
+
+  /** Whether it is somebody else who has ended the stream, and not in the regular way. See `ends`. */
+  wasReset(error: Error | null, isClosed: boolean): boolean {
+    const { body, closedBy, stream } = this;
+    // Nothing is left to reset of what has come whole and was answered.
+    if (closedBy === "us" || (closedBy === "both" && body?.hasEnded !== false)) return false;
+    // A program may end with an error of its own what the client has closed.
+    if (closedBy !== "client" && (!isClosed || error !== null)) return false;
+    return stream.rstCode !== 0 || stream.aborted;
   }
 
   /** The stream is gone. @param byClient whether it was the client that reset it */

@@ -180,10 +180,13 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
       unmarkLayer(session, this);
     }
     for (const exchange of this.#open) {
-      const { stream } = exchange;
       exchange.letGo();
-      freeStream(stream);
+      freeStream(exchange.stream);
     }
+  }
+
+  toJSON(): undefined {
+    return undefined;
   }
 
   requestOf(value: object): ManagedRequest | undefined {
@@ -206,14 +209,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     if (exchange.place === 0) return;
     this.#open.remove(exchange);
     const { connection } = this;
-    const { stream } = exchange;
-    // A program may end with an error of its own what the client has closed.
-    const { closedBy } = exchange;
-    const { body } = exchange;
-    // Nothing is left to reset of what has come whole and was answered.
-    const canReset = closedBy !== "us" && (closedBy !== "both" || body?.hasEnded === false);
-    const byOthers = canReset && (closedBy === "client" || (isClosed && error === null));
-    const reset = byOthers && (stream.rstCode !== 0 || stream.aborted);
+    const { stream, body } = exchange;
+    const reset = exchange.wasReset(error, isClosed);
     const byClient = reset && connection.closeReason === null && this.#session?.destroyed === false;
     if (body !== null) {
       this.#control.allow(exchange.bodyProgress());

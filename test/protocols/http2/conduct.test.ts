@@ -66,6 +66,22 @@ for (const kind of kinds) {
     for (const one of found) assert.equal(one, web.connection());
   });
 
+  test(`${kind}: a program that writes a stream as JSON, as loggers do, does not write all of its manager`, async (t) => {
+    let written = "";
+    const web = await startWeb(t, kind, (stream) => {
+      const seen = new Set<unknown>();
+      const once = (_: string, value: unknown): unknown => {
+        if (typeof value !== "object" || value === null) return typeof value === "bigint" ? String(value) : value;
+        return seen.has(value) ? undefined : seen.add(value) && value;
+      };
+      written = JSON.stringify([stream, stream.session], once);
+      ok(stream);
+    });
+    await ask(await web.client()).answered;
+    assert.match(written, /allowHalfOpen/);
+    assert.doesNotMatch(written, /safetyLimits|maxControlFrames/);
+  });
+
   test(`${kind}: what a request owns ends with its stream, also when the client resets it`, async (t) => {
     const ended: string[] = [];
     const web = await startWeb(t, kind, (stream, headers) => {

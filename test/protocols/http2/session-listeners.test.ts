@@ -71,7 +71,9 @@ for (const kind of kinds) {
   });
 
   test(`${kind}: a timeout that a program gives its stream goes off`, async (t) => {
-    const web = await startWeb(t, kind, (stream) => void stream.setTimeout(5, () => ok(stream)));
+    const web = await startWeb(t, kind, (stream) => {
+      stream.setTimeout(5, () => ok(stream));
+    });
     const client = await web.client();
     assert.equal((await ask(client).answered).body, "ok");
   });

@@ -64,16 +64,21 @@ export function interceptEmit(emitter: EventEmitter, event: string, handler: Han
   };
 }
 
-type Listener = (...args: unknown[]) => void;
+/** As `rawListeners` gives it. */
+export type Listener = (...args: unknown[]) => void;
 
 /**
- * The same for an event of at least four values that has one listener, Node's own: ours takes its place, and all other events
- * cost what they did.
- * Who listens later hears of what is taken, too. Where there are other listeners already it is `interceptEmit`.
+ * The same for an event of at least four values, by taking the place of `theirs`, which is Node's own listener: all other events
+ * cost what they did. Who listens later hears of what is taken, too. Where it is not the only listener this is `interceptEmit`.
  */
-export function interceptListener(emitter: EventEmitter, event: string, handler: Handler): Interception {
-  const [theirs, ...others] = emitter.rawListeners(event) as Listener[];
-  if (theirs === undefined || others.length > 0) return interceptEmit(emitter, event, handler);
+export function interceptListener(
+  emitter: EventEmitter,
+  event: string,
+  theirs: Listener | undefined,
+  handler: Handler,
+): Interception {
+  const [only, ...others] = emitter.rawListeners(event);
+  if (theirs === undefined || only !== theirs || others.length > 0) return interceptEmit(emitter, event, handler);
   const ours: Listener = (a, b, c, d, ...more) => handler(more.length === 0 ? [a, b, c, d] : [a, b, c, d, ...more]);
   replaceListener(emitter, event, theirs, ours);
   return {

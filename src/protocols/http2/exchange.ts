@@ -164,9 +164,8 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
 
   /** Whether it is somebody else who has ended the stream, and not in the regular way. See `ends`. */
   wasReset(error: Error | null, isClosed: boolean): boolean {
-    const { body, closedBy, stream } = this;
-    // Nothing is left to reset of what has come whole and was answered.
-    if (closedBy === "us" || (closedBy === "both" && body?.hasEnded !== false)) return false;
+    const { closedBy, stream } = this;
+    if (closedBy === "us") return false;
     // A program may end with an error of its own what the client has closed.
     if (closedBy !== "client" && (!isClosed || error !== null)) return false;
     return stream.rstCode !== 0 || stream.aborted;

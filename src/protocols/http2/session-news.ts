@@ -4,7 +4,7 @@
  */
 import type { ServerHttp2Session } from "node:http2";
 import { interceptListener } from "../intercept.ts";
-import type { Interception } from "../intercept.ts";
+import type { Interception, Listener } from "../intercept.ts";
 import type { StreamEvent } from "./stream-event.ts";
 
 export interface SessionListener {
@@ -17,24 +17,26 @@ export interface SessionListener {
 export class SessionNews {
   readonly #session: ServerHttp2Session;
   readonly #listener: SessionListener;
-  readonly #settings: () => void;
-  readonly #goaway: () => void;
+  /** Node's own listener, by which the server hears of streams; the first there is. */
+  readonly #theirs: Listener | undefined;
   #streams: Interception | null = null;
   /** Whether the client has said that it leaves. */
   clientHasLeft = false;
 
+  /** To be called before the program hears of the session. */
   constructor(session: ServerHttp2Session, listener: SessionListener) {
     this.#session = session;
     this.#listener = listener;
-    this.#settings = () => listener.settingsAcknowledged();
-    this.#goaway = () => (this.clientHasLeft = true);
-    session.on("localSettings", this.#settings).on("goaway", this.#goaway);
+    this.#theirs = session.rawListeners("stream")[0] as Listener | undefined;
   }
 
-  /** To be called when the program has heard of the session, and the listeners of its own are there. */
-  takeStreams(): void {
+  /** To be called when it has heard of it: what it has done to the session's listeners is done. */
+  start(): void {
     const listener = this.#listener;
-    this.#streams = interceptListener(this.#session, "stream", (event) => listener.streamBegan(event as StreamEvent));
+    this.#session.prependListener("localSettings", this.#settings).prependListener("goaway", this.#goaway);
+    this.#streams = interceptListener(this.#session, "stream", this.#theirs, (event) =>
+      listener.streamBegan(event as StreamEvent),
+    );
   }
 
   /** Tells all others of a stream. */
@@ -46,4 +48,10 @@ export class SessionNews {
     this.#session.off("localSettings", this.#settings).off("goaway", this.#goaway);
     this.#streams?.restore();
   }
+
+  readonly #settings = (): void => this.#listener.settingsAcknowledged();
+
+  readonly #goaway = (): void => {
+    this.clientHasLeft = true;
+  };
 }

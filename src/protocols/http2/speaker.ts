@@ -79,9 +79,9 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     this.#news = new SessionNews(session, this);
   }
 
-  /** The program has heard of the session. */
+  /** The program has heard of the session, and may have given it back already. */
   start(): void {
-    this.#news?.takeStreams();
+    if (this.connection.speaker === this) this.#news?.start();
   }
 
   /** Takes over a session that was open before we came. What was received and sent so far is not judged. */
@@ -245,8 +245,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     const stream = event[0];
     const { connection } = this;
     if (connection.closeReason !== null) return;
-    // Node ends the writable side of what it closes, and to ask for that costs less than half as much.
-    const isClosed = stream.writableEnded && stream.closed;
+    const isClosed = stream.closed;
     // A stream that was destroyed is closed and has no session. Asking `destroyed`, here where nobody else does, would make V8
     // forget how Node's own code asks.
     if (isClosed && stream.session === undefined) {

@@ -213,3 +213,16 @@ test("a client is told how many streams it may have at once", async (t) => {
   const client = await web.client();
   assert.equal(client.remoteSettings.maxConcurrentStreams, 7);
 });
+
+test("requests that are reset as soon as they were sent are counted, though the program has answered them by then", async (t) => {
+  const web = await startWeb(t, "h2c", () => {}, { limits: { maxStreamResets: { count: 9, per: 30_000 } } });
+  web.server.on("request", (_, response) => response.end("ok"));
+  const client = await web.client();
+  for (let i = 0; i < 10; i++) {
+    const { stream } = ask(client);
+    stream.on("error", () => {}).close(8);
+    await settle();
+  }
+  await until(() => web.ends().length === 1);
+  assert.match(web.ends()[0] ?? "", /^abuse/);
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
-import { ask, kinds, startWeb, until } from "./web.ts";
+import { ask, kinds, openSession, settle, startWeb, until } from "./web.ts";
 import type { Streamer } from "./web.ts";
 
 /** Given to a server whose streams are served by the listeners of its sessions. */
@@ -76,5 +76,53 @@ for (const kind of kinds) {
     });
     const client = await web.client();
     assert.equal((await ask(client).answered).body, "ok");
+  });
+
+  test(`${kind}: a program that gives its server back when it hears of a session is left alone`, async (t) => {
+    const late: ServerHttp2Stream[] = [];
+    const web = await startWeb(t, kind, (stream) => late.push(stream));
+    web.server.on("session", () => web.managed.detach());
+    const client = await openSession(t, kind, web.port);
+    const asked = ask(client);
+    await until(() => late.length === 1);
+    await web.pass(60_000);
+    for (const stream of late) ok(stream);
+    assert.deepEqual(await asked.answered, { status: 200, body: "ok", code: 0 });
+    client.destroy();
+  });
+
+  test(`${kind}: a program that puts listeners of its own in place of all that a session has is served, and can take them back`, async (t) => {
+    const web = await startWeb(t, kind, nothing);
+    let session: ServerHttp2Session | undefined;
+    web.server.on("session", (one: ServerHttp2Session) => {
+      session = one.removeAllListeners();
+      session.on("stream", ok);
+    });
+    const client = await web.client();
+    assert.equal((await ask(client).answered).body, "ok");
+    await until(() => web.connection().phase === "idle");
+    session?.off("stream", ok);
+    assert.deepEqual(session?.listeners("stream"), []);
+    const asked = ask(client);
+    await until(() => web.connection().phase === "handling");
+    await web.pass(60_000);
+    assert.equal((await asked.answered).status, 503);
+  });
+
+  test(`${kind}: a stream that somebody destroys with an error before the program hears of it leaves its session idle`, async (t) => {
+    const web = await startWeb(t, kind, ok);
+    web.server.on("session", (session: ServerHttp2Session) => {
+      const { emit } = session;
+      session.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+        const [stream] = args as [ServerHttp2Stream];
+        if (event === "stream") stream.on("error", () => {}).destroy(new Error("not wanted"));
+        return Reflect.apply(emit, session, [event, ...args]);
+      };
+    });
+    const client = await web.client();
+    const asked = ask(client);
+    await asked.answered.catch(() => {});
+    await settle();
+    assert.equal(web.connection().phase, "idle");
   });
 }

@@ -5,41 +5,65 @@
  * interval a look, so that a pause of our own never counts against a client. A look at a connection with nothing
  * unsent and nobody waiting costs two property reads.
  */
-import type { Writable } from "node:stream";
-import { handleQueue } from "../core/node-internals.ts";
 import { RateMeter } from "../limits/rate.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
+import { ClientProgress } from "./client-progress.ts";
 import type { CloseReason } from "./close-reason.ts";
 import type { Connection } from "./connection.ts";
-import { bytesWritten } from "./ports.ts";
+import type { KernelTable } from "./kernel-table.ts";
 
 /**
- * How long more than `maxBufferedBytes` may wait without any progress that we see, in milliseconds. The kernel takes more of
- * a large write only when a good part of its own buffer, of megabytes at worst, has been taken by the client.
+ * How long more than `maxBufferedBytes` may wait without any progress that anybody sees, in milliseconds; and for as long as
+ * what the client took last keeps it above `minSendRate`.
  */
 export const overfullGrace = 20_000;
+/** A step of progress never helps anyone for longer than this, in milliseconds. */
+const longestStep = 600_000;
+/** How often the kernel is asked about a client that takes nothing, at most, and so long before the client is judged. */
+const usualQuestions = 1000;
+const lastQuestion = 250;
+/** No timeout ends anyone while a question is open, for so many milliseconds; and no rate, which is less urgent, for so many. */
+const longestAnswer = 500;
+const longestForRates = 10_000;
+/** For limits so short that these would be too long. */
+const questionsPerTimeout = 4;
+
+/** What is taken comes in steps, and the next one is not waited for longer than `responseSendTimeout` anyway. */
+export function sendRateMeter({ minSendRate, responseSendTimeout }: SafetyLimits): RateMeter {
+  return new RateMeter(minSendRate, Math.min(longestStep, responseSendTimeout));
+}
 
 export class Budget {
   readonly #limits: SafetyLimits;
+  readonly #table: KernelTable;
+  readonly #progress: ClientProgress;
   readonly #sendRate: RateMeter;
   readonly #receiveRate: RateMeter;
-  #sent: number;
-  #queued: number;
   #received: number;
   #stalled = 0;
+  /** Milliseconds of sending that were not judged yet; and by their rate, with the bytes taken in them. */
+  #elapsed = 0;
+  #unrated = 0;
+  #taken = 0;
+  /** Milliseconds since the kernel was asked, or the client was seen to take something. */
+  #unasked = 0;
 
-  constructor(connection: Connection, limits: SafetyLimits) {
+  /** @param table asked about clients of whom nothing is seen */
+  constructor(connection: Connection, limits: SafetyLimits, table: KernelTable) {
     this.#limits = limits;
-    this.#sendRate = new RateMeter(limits.minSendRate);
+    this.#table = table;
+    this.#progress = new ClientProgress(connection);
+    this.#sendRate = sendRateMeter(limits);
     this.#receiveRate = new RateMeter(limits.minReceiveRate);
-    this.#sent = bytesLeft(connection);
-    this.#queued = handleQueue(connection.rawOutput ?? connection.output);
     this.#received = connection.bytesReceived;
+    this.#beginSending(connection);
   }
 
-  /** Milliseconds until a client that goes on taking nothing has taken nothing for too long. */
+  /** Milliseconds until a client that goes on taking nothing is to be asked about, and then, has taken nothing for too long. */
   get patience(): number {
-    return this.#limits.responseSendTimeout - this.#stalled;
+    const left = this.#limits.responseSendTimeout - this.#stalled - this.#elapsed;
+    const last = this.#lastQuestion;
+    return left > last ? left - last : left;
   }
 
   /** Looks again after `elapsed` milliseconds. @returns why the connection must end, or null. */
@@ -47,24 +71,70 @@ export class Budget {
     return this.#lookAtSending(connection, elapsed) ?? this.#lookAtReceiving(connection, elapsed);
   }
 
-  #lookAtSending(connection: Connection, elapsed: number): CloseReason | null {
-    const sent = bytesLeft(connection);
-    const queued = handleQueue(connection.rawOutput ?? connection.output);
-    const progress = Math.max(0, sent - this.#sent) + Math.max(0, this.#queued - queued);
-    this.#sent = sent;
-    this.#queued = queued;
+  #lookAtSending(connection: Connection, since: number): CloseReason | null {
+    this.#elapsed += since;
+    this.#unrated += since;
+    const { isAsking } = this.#progress;
+    if (isAsking && this.#elapsed < longestAnswer) return null;
+    const elapsed = this.#elapsed;
+    this.#elapsed = 0;
+    const progress = this.#progress.look(connection);
     const unsent = connection.unsentBytes;
     if (unsent === 0) {
       this.#stalled = 0;
-      this.#sendRate.restart();
+      this.#beginSending(connection);
       return null;
     }
     this.#stalled = progress > 0 ? 0 : this.#stalled + elapsed;
+    this.#taken += progress - this.#progress.excess();
     if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
-    if (unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace) return "limit";
+    const isFast = (isAsking && this.#unrated < longestForRates) || this.#rate();
+    const isOverfull = unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace;
+    if (isOverfull && !this.#sendRate.isAhead) return "limit";
     // What is spoken after an upgrade has a pace of its own.
-    if (connection.phase === "upgraded") return null;
-    return this.#sendRate.observe(progress, elapsed) ? null : "send-rate";
+    if (!isFast && connection.phase !== "upgraded") return "send-rate";
+    this.#unasked = progress > 0 ? 0 : this.#unasked + elapsed;
+    if (this.#mustAsk) {
+      this.#unasked = 0;
+      this.#progress.ask(connection, this.#table);
+    }
+    return null;
+  }
+
+  /** Whether the client was fast enough since it was rated last. */
+  #rate(): boolean {
+    const isFast = this.#sendRate.observe(this.#taken, this.#unrated);
+    this.#unrated = 0;
+    this.#taken = 0;
+    return isFast;
+  }
+
+  /** What the client's kernel has taken so far is the first step. */
+  #beginSending(connection: Connection): void {
+    this.#unrated = 0;
+    this.#taken = this.#progress.begin(connection);
+    this.#sendRate.restart();
+  }
+
+  /** Milliseconds until a client of whom nothing more is seen is judged. */
+  get #timeLeft(): number {
+    const { responseSendTimeout, maxBufferedBytes } = this.#limits;
+    const overfull = maxBufferedBytes === Infinity || this.#stalled >= overfullGrace ? Infinity : overfullGrace;
+    return Math.min(Math.min(responseSendTimeout, overfull) - this.#stalled, this.#sendRate.patience);
+  }
+
+  get #lastQuestion(): number {
+    return Math.min(lastQuestion, this.#shortest / questionsPerTimeout);
+  }
+
+  get #mustAsk(): boolean {
+    if (this.#unasked >= Math.min(usualQuestions, this.#shortest / questionsPerTimeout)) return true;
+    return this.#timeLeft <= this.#lastQuestion && this.#unasked >= this.#lastQuestion;
+  }
+
+  /** The shortest time that a client has. */
+  get #shortest(): number {
+    return Math.min(this.#limits.responseSendTimeout, this.#sendRate.grace);
   }
 
   #lookAtReceiving(connection: Connection, elapsed: number): CloseReason | null {
@@ -77,14 +147,4 @@ export class Budget {
     }
     return this.#receiveRate.observe(came, elapsed) ? null : "receive-rate";
   }
-}
-
-/** Bytes that have left the stream's own buffer, or for streams that do not count them, minus those still in it. */
-function bytesLeft(connection: Connection): number {
-  const { output, rawOutput } = connection;
-  return inFlight(output) + (rawOutput === null ? 0 : inFlight(rawOutput));
-}
-
-function inFlight(output: Writable): number {
-  return bytesWritten(output) - output.writableLength;
 }

@@ -7,6 +7,7 @@ import type { TimerManager } from "../timers/timer-manager.ts";
 import type { Timer } from "../timers/timer.ts";
 import { Budget } from "./budget.ts";
 import type { Connection } from "./connection.ts";
+import { KernelTable } from "./kernel-table.ts";
 import type { ConnectionRegistry } from "./registry.ts";
 
 /** For limits so short that the looks would be too rare. */
@@ -34,6 +35,7 @@ export class Sweeper {
   #owing = 0;
   /** Whether the speakers of the connections want to look, too. */
   readonly #speakersLook: boolean;
+  readonly #table: KernelTable;
   #timer: Timer | null = null;
   #lookedAt = 0;
 
@@ -42,6 +44,7 @@ export class Sweeper {
     this.#limits = limits;
     this.#timers = timers;
     this.#speakersLook = speakersLook;
+    this.#table = new KernelTable(timers.clock);
     this.#longest = Math.min(sweepInterval(limits), speakersLook ? longestInterval : Infinity);
   }
 
@@ -58,7 +61,7 @@ export class Sweeper {
     this.#owing = 0;
   }
 
-  /** @param soonest milliseconds until the next limit would be broken, as far as that is known */
+  /** @param soonest milliseconds until one of them is to be looked at again, as far as that is known */
   #next(soonest: number): void {
     const shortest = this.#owing > 0 ? shortestWhileOwing : shortestInterval;
     const usual = Math.max(shortest, this.#connections.size / mostLooksPerMs);
@@ -78,7 +81,7 @@ export class Sweeper {
     if (this.#connections.size > 0) this.#next(soonest);
   };
 
-  /** @returns milliseconds until this connection would break a limit by going on as it does, as far as that is known */
+  /** @returns milliseconds until it is to be looked at again, at the latest, as far as that is known */
   #look(connection: Connection, now: number, elapsed: number): number {
     if (connection.closeReason !== null) return Infinity;
     if (now - connection.since >= this.#limits.maxConnectionAge * jitter(connection.id)) connection.endSoon("max-age");
@@ -91,7 +94,7 @@ export class Sweeper {
     }
     this.#owing++;
     if (budget === null) {
-      connection.budget = new Budget(connection, this.#limits);
+      connection.budget = new Budget(connection, this.#limits, this.#table);
       return Infinity;
     }
     const reason = budget.look(connection, elapsed);

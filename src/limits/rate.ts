@@ -3,34 +3,61 @@
  *
  * Only time in which we waited for the client is counted, and only as it was observed, so that a pause of our own never
  * counts against anyone. Burst and drip are told apart because a window helps the next one at most, and by no more than a
- * whole window asks for: the kernel tells of what a client takes in steps that fall on either side of a border.
+ * whole window asks for: bytes come in steps that fall on either side of a border.
+ *
+ * What a client takes is seen in steps of another size: a kernel says nothing until a good part of its buffer is free. There a
+ * step lasts for as long as the rate gives it, and whoever takes in steps is as fast as its largest one allows.
  */
 import type { MinimumRate } from "./safety-limits.ts";
 
 export class RateMeter {
   readonly #rate: MinimumRate;
+  /** Bytes that a step can be at most, as far as it helps. */
+  readonly #longestStep: number;
+  /** The largest so far. */
+  #step = 0;
   #bytes = 0;
   #waited = 0;
 
-  constructor(rate: MinimumRate) {
+  /** @param longestStep milliseconds that one step of progress may help for */
+  constructor(rate: MinimumRate, longestStep = 0) {
     this.#rate = rate;
+    this.#longestStep = (rate.bytesPerSecond * longestStep) / 1000;
+  }
+
+  /** Milliseconds of a window; Infinity where nobody is judged. */
+  get grace(): number {
+    return this.#rate.bytesPerSecond === 0 ? Infinity : this.#rate.grace;
+  }
+
+  /** Milliseconds until somebody of whom nothing more is seen is judged. */
+  get patience(): number {
+    return this.grace - this.#waited;
+  }
+
+  /** Whether what came lasts until now, at this rate. */
+  get isAhead(): boolean {
+    return this.#rate.bytesPerSecond * this.#waited < this.#bytes * 1000;
   }
 
   /** Forgets the window that is open: we no longer wait, or wait for something else. */
   restart(): void {
+    this.#step = 0;
     this.#bytes = 0;
     this.#waited = 0;
   }
 
   /** Counts `bytes` that came in `ms` of waiting. @returns whether the client is still fast enough. */
   observe(bytes: number, ms: number): boolean {
+    if (this.#rate.bytesPerSecond === 0) return true;
     this.#bytes += bytes;
     this.#waited += ms;
+    this.#step = Math.max(this.#step, Math.min(bytes, this.#longestStep));
     if (this.#waited < this.#rate.grace) return true;
     const asked = (this.#rate.bytesPerSecond * this.#waited) / 1000;
     const surplus = this.#bytes - asked;
-    this.restart();
-    this.#bytes = Math.max(0, Math.min(surplus, asked));
+    this.#waited = 0;
+    this.#bytes = Math.max(0, Math.min(surplus, Math.max(asked, this.#step)));
     return surplus >= 0;
   }
 }

@@ -39,6 +39,45 @@ test("a client at the pace passes though its bytes are seen in steps of up to a 
   );
 });
 
+test("where progress is seen in steps, a client at the pace passes whatever their size, for as long as a step may help", () => {
+  const longest = 60_000;
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 240 * 60 }), fc.integer({ min: 50, max: 1000 }), (step, every) => {
+      const meter = new RateMeter(rate, longest);
+      let seen = step;
+      assert.equal(meter.observe(step, 0), true);
+      for (let time = every; time < 200_000; time += every) {
+        const taken = step + Math.floor((time * rate.bytesPerSecond) / 1000 / step) * step;
+        assert.equal(meter.observe(taken - seen, every), true, `at ${time} ms`);
+        seen = taken;
+      }
+    }),
+  );
+});
+
+test("a step helps for as long as the rate gives it, and no longer than it may", () => {
+  for (const [step, seconds] of [
+    [240 * 30, 30],
+    [1_000_000, 60],
+  ] as const) {
+    const meter = new RateMeter(rate, 60_000);
+    meter.observe(step, 0);
+    let time = 0;
+    while (meter.observe(0, 1000)) time++;
+    // The first period is judged by all of the step.
+    assert.ok(time >= seconds && time < seconds + 2 * 5, `${time} s for ${step} bytes`);
+  }
+});
+
+test("what seemed to have been taken and was not is taken back", () => {
+  const meter = new RateMeter(rate, 60_000);
+  meter.observe(100_000, 0);
+  assert.equal(meter.isAhead, true);
+  assert.equal(meter.observe(-99_000, 4999), true);
+  assert.equal(meter.isAhead, false);
+  assert.equal(meter.observe(0, 1), false);
+});
+
 test("after a restart the grace period begins anew", () => {
   const meter = new RateMeter(rate);
   meter.observe(0, 4999);

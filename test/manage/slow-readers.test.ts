@@ -4,21 +4,23 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer as createHttp } from "node:http";
 import type { RequestListener } from "node:http";
-import { createSecureServer, createServer as createHttp2 } from "node:http2";
+import { connect as connectHttp2, createSecureServer, createServer as createHttp2 } from "node:http2";
 import { createServer as createHttps } from "node:https";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { connect } from "node:net";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { manage } from "../../src/index.ts";
+import { makeSafetyLimits, manage } from "../../src/index.ts";
 import type { Managed, SafetyLimitsOptions } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { certificate } from "../support/certificate.ts";
 import type { KeyPair } from "../support/certificate.ts";
 import { kernelIsMute, seenByClient, socketsBetween } from "../support/kernel.ts";
+import { PacedClient } from "../support/paced-client.ts";
 import { get, settle, until } from "../protocols/http1/web.ts";
 
 const size = 60 * 2 ** 20;
@@ -45,22 +47,49 @@ interface Scene {
 
 /** A client that has asked for 60 MB, and has not begun to read. */
 async function ask(t: TestContext, protocol: Protocol, safetyLimits: SafetyLimitsOptions): Promise<Scene> {
+  const { managed, clock, port } = await serveLarge(t, protocol, safetyLimits);
+  const options = { port, host: "127.0.0.1", rejectUnauthorized: false };
+  const socket = isSecure(protocol) ? connectTls({ ...options, ALPNProtocols: [alpn(protocol)] }) : connect(options);
+  t.after(() => socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, isSecure(protocol) ? "secureConnect" : "connect");
+  socket.pause();
+  socket.write(isHttp2(protocol) ? askInFrames : get("/"));
+  return { managed, clock, port, socket };
+}
+
+type Large = Omit<Scene, "socket">;
+
+async function serveLarge(t: TestContext, protocol: Protocol, safetyLimits: SafetyLimitsOptions): Promise<Large> {
   const clock = new ManualClock();
   const server = servers[protocol](await certificate());
   const managed = manage(server, { clock, safetyLimits });
   await once(server.listen(0, "127.0.0.1"), "listening");
   t.after(() => managed.close());
-  const { port } = server.address() as AddressInfo;
-  const isSecure = protocol === "https" || protocol === "h2";
-  const isHttp2 = protocol === "h2" || protocol === "h2c";
-  const options = { port, host: "127.0.0.1", rejectUnauthorized: false };
-  const socket = isSecure ? connectTls({ ...options, ALPNProtocols: [isHttp2 ? "h2" : "http/1.1"] }) : connect(options);
-  t.after(() => socket.destroy());
-  socket.on("error", () => {});
-  await once(socket, isSecure ? "secureConnect" : "connect");
-  socket.pause();
-  socket.write(isHttp2 ? askInFrames : get("/"));
-  return { managed, clock, port, socket };
+  return { managed, clock, port: (server.address() as AddressInfo).port };
+}
+
+const isSecure = (protocol: Protocol): boolean => protocol === "https" || protocol === "h2";
+const isHttp2 = (protocol: Protocol): boolean => protocol === "h2" || protocol === "h2c";
+const alpn = (protocol: Protocol): string => (isHttp2(protocol) ? "h2" : "http/1.1");
+
+/** A client that has asked for 60 MB, and reads no more than it is told to. */
+async function askSlowly(
+  t: TestContext,
+  protocol: Protocol,
+  safetyLimits: SafetyLimitsOptions,
+): Promise<{ scene: Large; client: PacedClient }> {
+  const scene = await serveLarge(t, protocol, safetyLimits);
+  const client = new PacedClient(scene.port);
+  t.after(() => client.destroy());
+  const socket = isSecure(protocol)
+    ? connectTls({ socket: client, rejectUnauthorized: false, ALPNProtocols: [alpn(protocol)] })
+    : client;
+  socket.on("error", () => {}).resume();
+  if (socket !== client) await once(socket, "secureConnect");
+  client.reads(0);
+  socket.write(isHttp2(protocol) ? askInFrames : get("/"));
+  return { scene, client };
 }
 
 function frame(type: number, flags: number, stream: number, payload: readonly number[]): Buffer {
@@ -103,6 +132,113 @@ for (const protocol of protocols) {
       );
     },
   );
+}
+
+/**
+ * Reads at a pace, in bytes a second, for so many seconds or until the server has ended.
+ * @returns why the server has, or null
+ */
+async function read(
+  { managed, clock }: Large,
+  client: PacedClient,
+  pace: number,
+  seconds: number,
+): Promise<string | null | undefined> {
+  await until(() => [...managed.connections].some(({ unsentBytes }) => unsentBytes > 0));
+  const [connection] = managed.connections;
+  // The slower it is, the longer nothing is to be seen.
+  const step = Math.min(2500, 250 * Math.ceil(40_000 / pace));
+  for (let time = step; time <= seconds * 1000 && managed.connections.size > 0; time += step) {
+    client.reads((step / 1000) * pace);
+    await until(() => client.hasRead || managed.connections.size === 0);
+    for (let i = 0; i < step; i += 250) clock.advance(250);
+    // What the server asks the kernel meanwhile is answered about as soon as what we ask it.
+    await readFile("/proc/self/net/tcp");
+    await settle();
+  }
+  return connection?.closeReason;
+}
+
+/** The default of minSendRate. */
+const { bytesPerSecond: usual } = makeSafetyLimits().minSendRate;
+
+interface HonestClient {
+  readonly name: string;
+  /** Bytes a second. */
+  readonly pace: number;
+  readonly seconds: number;
+  readonly limits?: SafetyLimitsOptions;
+  readonly over: readonly Protocol[];
+}
+
+const honest: readonly HonestClient[] = [
+  {
+    name: "by 1 kB a second more than the 20 kB that it must",
+    pace: 21_000,
+    seconds: 45,
+    limits: { minSendRate: 20_000 },
+    over: protocols,
+  },
+  {
+    // The kernel of a client that reads so slowly says nothing for more than a minute.
+    name: `by 1 kB a second more than the ${usual} B that it must, where responseSendTimeout lets it`,
+    pace: usual + 1000,
+    seconds: 200,
+    limits: { responseSendTimeout: "5m" },
+    over: ["http", "h2"],
+  },
+  { name: "by 10 kB a second, within the default limits", pace: 10_000, seconds: 75, over: ["https", "h2c"] },
+];
+
+for (const { name, pace, seconds, limits, over } of honest) {
+  for (const protocol of over) {
+    test(
+      `${protocol}: a client that reads 60 MB steadily, ${name}, lives on`,
+      { skip: kernelIsMute, timeout: 60_000 },
+      async (t) => {
+        const { scene, client } = await askSlowly(t, protocol, limits ?? {});
+        assert.equal(await read(scene, client, pace, seconds), null, `at ${scene.clock.now()} ms`);
+      },
+    );
+  }
+}
+
+for (const protocol of protocols) {
+  test(
+    `${protocol}: a client that reads half as fast as minSendRate is reset`,
+    { skip: kernelIsMute, timeout: 60_000 },
+    async (t) => {
+      const { scene, client } = await askSlowly(t, protocol, { minSendRate: 20_000 });
+      assert.equal(await read(scene, client, 10_000, 60), "send-rate");
+      const { grace } = makeSafetyLimits().minSendRate;
+      assert.ok(scene.clock.now() >= grace && scene.clock.now() < 30_000, `at ${scene.clock.now()} ms`);
+    },
+  );
+}
+
+for (const protocol of ["h2", "h2c"] as const) {
+  test(`${protocol}: a client that reads by ${usual + 1000} B/s lives on within the default limits and its own windows`, async (t) => {
+    const { clock, port } = await serveLarge(t, protocol, {});
+    const scheme = protocol === "h2" ? "https" : "http";
+    const session = connectHttp2(`${scheme}://127.0.0.1:${port}`, { rejectUnauthorized: false });
+    t.after(() => session.destroy());
+    const stream = session.request({ ":path": "/" });
+    stream.on("error", () => {});
+    let taken = 0;
+    stream.on("data", ({ length }: Buffer) => (taken += length));
+    await once(stream, "response");
+    while (clock.now() < 300_000 && !stream.closed) {
+      const due = (clock.now() / 1000) * (usual + 1000);
+      if (taken < due) {
+        stream.resume();
+        await until(() => taken >= due || stream.closed);
+      }
+      stream.pause();
+      clock.advance(250);
+      await settle();
+    }
+    assert.equal(stream.closed, false, `after ${taken} bytes in ${clock.now()} ms`);
+  });
 }
 
 for (const protocol of ["http", "https"] as const) {

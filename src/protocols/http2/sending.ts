@@ -7,9 +7,9 @@
  */
 import type { ServerHttp2Stream } from "node:http2";
 import { streamBytesWritten } from "../../core/node-internals.ts";
-import { overfullGrace } from "../../connection/budget.ts";
+import { overfullGrace, sendRateMeter } from "../../connection/budget.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
-import { RateMeter } from "../../limits/rate.ts";
+import type { RateMeter } from "../../limits/rate.ts";
 import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
 import { silentTypes } from "../heads.ts";
 
@@ -58,7 +58,7 @@ export class StreamSending {
   constructor(stream: ServerHttp2Stream, limits: SafetyLimits) {
     this.#stream = stream;
     this.#limits = limits;
-    this.#rate = new RateMeter(limits.minSendRate);
+    this.#rate = sendRateMeter(limits);
   }
 
   /**
@@ -80,6 +80,8 @@ export class StreamSending {
       this.#sentThen = session.sent;
       this.#still = 0;
       this.#rate.restart();
+      // A window opens by a good part of itself: what went through it lasts for as long as the rate gives it.
+      this.#rate.observe(fresh, 0);
       return null;
     }
     if (session.blocked || (waiting === 0 && (owed || !stream.headersSent))) return null;
@@ -93,9 +95,10 @@ export class StreamSending {
     const { responseSendTimeout, maxBufferedBytes } = this.#limits;
     this.#still = progress > 0 ? 0 : this.#still + elapsed;
     if (this.#still >= responseSendTimeout) return { reason: "send-timeout", limit: "responseSendTimeout" };
-    if (waiting > maxBufferedBytes && this.#still >= overfullGrace)
+    const isFast = this.#rate.observe(progress, elapsed);
+    if (waiting > maxBufferedBytes && this.#still >= overfullGrace && !this.#rate.isAhead)
       return { reason: "limit", limit: "maxBufferedBytes" };
-    return this.#rate.observe(progress, elapsed) ? null : { reason: "send-rate", limit: "minSendRate" };
+    return isFast ? null : { reason: "send-rate", limit: "minSendRate" };
   }
 
   /** It has begun, and everything it wrote was taken. */

@@ -24,7 +24,8 @@ export const deafClients: readonly DeafClient[] = [
   },
   {
     name: "minSendRate",
-    limits: { ...off, minSendRate: { bytesPerSecond: 240, grace: "3s" } },
+    // What its kernel has taken, of megabytes at most, lasts for less than the grace.
+    limits: { ...off, minSendRate: { bytesPerSecond: "10 MB", grace: "3s" } },
     after: 3000,
     ending: "send-rate by minSendRate",
   },

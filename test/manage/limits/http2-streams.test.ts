@@ -157,12 +157,22 @@ const cuts: readonly Cut[] = [
   },
   {
     name: "minSendRate: a client that keeps the window of one stream closed",
-    limits: { ...off, minSendRate: { bytesPerSecond: 240, grace: "3s" } },
+    limits: { ...off, minSendRate: { bytesPerSecond: 1000, grace: "3s" } },
     window: 1000,
     begin: (client) => client.get(own, "/large").sees(own, "200 1000 bytes"),
     after: 3000,
     slack: look,
     fate: "200 1000 bytes, reset CANCEL",
+    cut: "send-rate by minSendRate",
+  },
+  {
+    name: "minSendRate: what a client took at once lasts as long as the rate gives it, a window of judgement at a time",
+    limits: { ...off, minSendRate: { bytesPerSecond: 1000, grace: "3s" } },
+    window: 3000,
+    begin: (client) => client.get(own, "/large").sees(own, "200 3000 bytes"),
+    after: 6000,
+    slack: look,
+    fate: "200 3000 bytes, reset CANCEL",
     cut: "send-rate by minSendRate",
   },
   {

@@ -7,26 +7,11 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import type { TestContext } from "node:test";
 import { connectionOf, custodianOf, requestOf } from "../../src/index.ts";
 import type { Custodian, ManagedRequest } from "../../src/index.ts";
 import { gate } from "../support/clients.ts";
+import { deafUpstream } from "../support/upstream.ts";
 import { answers, get, settle, startWeb, until } from "../protocols/http1/web.ts";
-
-/** An upstream that never answers, and says when its client has left. */
-async function deafUpstream(t: TestContext): Promise<{ url: string; asked: Promise<void>; left: Promise<void> }> {
-  const asked = gate();
-  const left = gate();
-  const server = createServer((request) => {
-    asked.open();
-    request.socket.on("close", () => left.open());
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  t.after(() => server.closeAllConnections());
-  t.after(() => server.close());
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, asked: asked.promise, left: left.promise };
-}
 
 for (const [name, leave] of [
   ["closes", (client) => client.socket.destroy()],

@@ -6,17 +6,19 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { NoCurrentCustodianError } from "../core/errors.ts";
 import type { Custodian } from "./custodian.ts";
 
-let context: AsyncLocalStorage<Custodian> | undefined;
+/** Of every copy of this package in the process. */
+const contextKey = Symbol.for("portreeve.context.v1");
+const shared = process as { [contextKey]?: AsyncLocalStorage<Custodian> };
 
 /** Runs `fn` with `custodian` as the current one, and gives back what it gives back. */
 export function runUnder<T>(custodian: Custodian, fn: () => T): T {
-  context ??= new AsyncLocalStorage<Custodian>();
-  return context.run(custodian, fn);
+  shared[contextKey] ??= new AsyncLocalStorage<Custodian>();
+  return shared[contextKey].run(custodian, fn);
 }
 
 /** The current custodian, or undefined. */
 export function custodianInContext(): Custodian | undefined {
-  return context?.getStore();
+  return shared[contextKey]?.getStore();
 }
 
 /**

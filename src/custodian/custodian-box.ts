@@ -31,6 +31,14 @@ export class CustodianBox<T> {
   }
 }
 
+/** Marks boxes for every copy of this package in the process. */
+const brand = Symbol.for("portreeve.custodian-box.v1");
+Object.defineProperty(CustodianBox.prototype, brand, { value: true });
+
+function isCustodianBox(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Reflect.get(value, brand) === true;
+}
+
 const boxKind: ResourceKind<CustodianBox<unknown>> = {
   name: "custodian box",
   shutDown: (box) => box.empty(),
@@ -43,6 +51,6 @@ export function makeCustodianBox<T>(custodian: Custodian, value: T): CustodianBo
 
 /** Null once the box's custodian is shut down. Racket entry: `custodian-box-value`. */
 export function custodianBoxValue<T>(box: CustodianBox<T>): T | null {
-  if (!(box instanceof CustodianBox)) throw new ArgumentTypeError("box", "a custodian box", box);
+  if (!isCustodianBox(box)) throw new ArgumentTypeError("box", "a custodian box", box);
   return box.value;
 }

@@ -14,7 +14,7 @@ import { runUnder } from "./context.ts";
 import { reportError } from "./environment.ts";
 import type { Environment } from "./environment.ts";
 import { leakTracer } from "./leaks.ts";
-import { Member, Resource, isResource } from "./member.ts";
+import { Member, Resource, custodianBrand, isCustodian, isResource } from "./member.ts";
 import { MemberList } from "./member-list.ts";
 import { custodianKind, deferredKind, kindOf, timerKind } from "./resources.ts";
 import type { ResourceKind } from "./resources.ts";
@@ -23,9 +23,6 @@ import { Shutdown } from "./shutdown.ts";
 import type { ShutdownReport } from "./shutdown.ts";
 
 export type { Environment, ShutdownReport };
-
-/** Marks custodians for every copy of this package in the process. */
-const brand = Symbol.for("portreeve.custodian.v1");
 
 export class Custodian extends Member {
   /** For people. */
@@ -119,7 +116,7 @@ export class Custodian extends Member {
    * @returns whether it was owned. What has been told to end already is not given up any more.
    */
   release(resource: unknown): boolean {
-    const found = resource instanceof Custodian ? this.ownChild(resource) : this.#members.find(resource);
+    const found = isCustodian(resource) ? this.ownChild(resource) : this.#members.find(resource);
     if (found === undefined) return false;
     this.memberEnded(found);
     return true;
@@ -131,7 +128,7 @@ export class Custodian extends Member {
     this.checkNotBelow(custodian, "custodian");
     custodian.checkOpen();
     for (const member of this.#members.oldestFirst()) {
-      if (member instanceof Custodian && member.isShutDown) continue;
+      if (isCustodian(member) && member.isShutDown) continue;
       this.#members.remove(member);
       custodian.add(member);
       leakTracer()?.changed(this, false);
@@ -325,12 +322,7 @@ export class Custodian extends Member {
   }
 }
 
-Object.defineProperty(Custodian.prototype, brand, { value: true });
-
-/** Racket entry: `custodian?`. */
-export function isCustodian(value: unknown): value is Custodian {
-  return typeof value === "object" && value !== null && Reflect.get(value, brand) === true;
-}
+Object.defineProperty(Custodian.prototype, custodianBrand, { value: true });
 
 /** @throws ArgumentTypeError when the value is no custodian. */
 export function checkCustodian(value: unknown, path: string): Custodian {

@@ -12,9 +12,10 @@
  * await job.shutdownAll();
  * ```
  */
-import { Custodian, checkCustodian, isCustodian } from "./custodian.ts";
+import { Custodian, checkCustodian } from "./custodian.ts";
 import type { ShutdownReport } from "./custodian.ts";
 import type { CustodianBox } from "./custodian-box.ts";
+import { isCustodian } from "./member.ts";
 
 export { currentCustodian } from "./context.ts";
 export { makeCustodian } from "./make-custodian.ts";

@@ -143,3 +143,11 @@ export class Resource extends Member {
 export function isResource(member: Member): member is Resource {
   return member.kind !== null;
 }
+
+/** Marks custodians for every copy of this package in the process. */
+export const custodianBrand: unique symbol = Symbol.for("portreeve.custodian.v1");
+
+/** Racket entry: `custodian?`. */
+export function isCustodian(value: unknown): value is Custodian {
+  return typeof value === "object" && value !== null && Reflect.get(value, custodianBrand) === true;
+}

@@ -6,8 +6,9 @@
 import { size } from "../core/units.ts";
 import type { Size } from "../core/units.ts";
 import type { Timer } from "../timers/timer.ts";
-import { checkCustodian, isCustodian } from "./custodian.ts";
+import { checkCustodian } from "./custodian.ts";
 import type { Custodian } from "./custodian.ts";
+import { isCustodian } from "./member.ts";
 
 const samplingInterval = 100;
 

@@ -9,7 +9,7 @@ import { Duplex, Stream, finished } from "node:stream";
 import { isTimer } from "../timers/timer.ts";
 import type { Timer } from "../timers/timer.ts";
 import type { Custodian } from "./custodian.ts";
-import { Member } from "./member.ts";
+import { isCustodian } from "./member.ts";
 import { endConnections, speaksHttp, watchConnections } from "./server-connections.ts";
 import { abortReason } from "./shut-down-error.ts";
 
@@ -73,7 +73,7 @@ const destroy = (value: Destroyable): void => void value.destroy();
 const close = (value: Closable): unknown => value.close();
 
 /** A custodian is not managed as a value: it becomes a child. */
-export const custodianKind: Row = row<Custodian>("custodian", (value) => value instanceof Member, {
+export const custodianKind: Row = row<Custodian>("custodian", isCustodian, {
   shutDown: (custodian, reason) => custodian.shutdownAll(reason),
 });
 

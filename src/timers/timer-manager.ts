@@ -238,8 +238,12 @@ function checkResolution(value: unknown, path: string): number {
   return resolution;
 }
 
+/** Marks timer managers for every copy of this package in the process. */
+const brand = Symbol.for("portreeve.timer-manager.v1");
+Object.defineProperty(TimerManager.prototype, brand, { value: true });
+
 export function isTimerManager(value: unknown): value is TimerManager {
-  return value instanceof TimerManager;
+  return typeof value === "object" && value !== null && Reflect.get(value, brand) === true;
 }
 
 let shared: TimerManager | undefined;

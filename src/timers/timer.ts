@@ -120,6 +120,10 @@ export class Timer<Subject = undefined> {
   }
 }
 
+/** Marks timers for every copy of this package in the process. */
+const brand = Symbol.for("portreeve.timer.v1");
+Object.defineProperty(Timer.prototype, brand, { value: true });
+
 export function isTimer(value: unknown): value is Timer<unknown> {
-  return value instanceof Timer;
+  return typeof value === "object" && value !== null && Reflect.get(value, brand) === true;
 }

@@ -13,6 +13,7 @@ import { nodeHttp2 } from "../../core/node-modules.ts";
 import { toError } from "../../core/report.ts";
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
+import type { Phase } from "../../connection/phase.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { keeperOf, unmarkLayer } from "../../connection/lookup.ts";
 import { ManagedRequest, markRequest } from "../../connection/managed-request.ts";
@@ -33,6 +34,7 @@ const cutChannel = defineChannel<{
   stream: ServerHttp2Stream;
   reason: CloseReason;
   limit: SafetyLimitName | null;
+  phase: Phase;
 }>("portreeve.stream.cut");
 
 /** The code of HTTP/2 that belongs to a close reason. */
@@ -142,9 +144,10 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
     const byLimit = limit !== null && !(this.#isMoved && closeReasons[reason].limit === limit);
     if (byLimit) warnOfFirstCut(limit, connection.manager.safetyLimits);
     const status = (limit === null ? undefined : limitStatus[limit]) ?? closeReasons[reason].httpStatus;
-    if (status === null || stream.closed || stream.headersSent) cutOff(stream, http2Code(reason));
+    const phase = stream.headersSent ? "sending" : "handling";
+    if (status === null || stream.closed || phase === "sending") cutOff(stream, http2Code(reason));
     else answerAndCutOff(stream, status);
-    if (cutChannel.hasSubscribers) cutChannel.publish({ connection, stream, reason, limit });
+    if (cutChannel.hasSubscribers) cutChannel.publish({ connection, stream, reason, limit, phase });
   }
 
   /** Its session ends now: with a status, where nothing was sent yet and there is one; else what was sent has no end. */

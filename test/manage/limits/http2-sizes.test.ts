@@ -61,7 +61,7 @@ const sizes: readonly Size[] = [
     within: line(100),
     over: line(101),
     fate: "414, ended",
-    cut: "limit by maxRequestLineLength",
+    cut: "limit by maxRequestLineLength while handling",
   },
   {
     name: "maxRequestHeaders",
@@ -69,7 +69,7 @@ const sizes: readonly Size[] = [
     within: headers(5),
     over: headers(6),
     fate: "431, ended",
-    cut: "limit by maxRequestHeaders",
+    cut: "limit by maxRequestHeaders while handling",
   },
   {
     name: "maxRequestHeaders, at its default",
@@ -77,7 +77,7 @@ const sizes: readonly Size[] = [
     within: headers(100),
     over: headers(101),
     fate: "431, ended",
-    cut: "limit by maxRequestHeaders",
+    cut: "limit by maxRequestHeaders while handling",
   },
   {
     name: "maxRequestHeaders, many times over, which Node refuses by itself",
@@ -93,7 +93,7 @@ const sizes: readonly Size[] = [
     within: header(100),
     over: header(101),
     fate: "431, ended",
-    cut: "limit by maxRequestHeaderLength",
+    cut: "limit by maxRequestHeaderLength while handling",
   },
   {
     name: "maxRequestBodyLength by content-length",
@@ -101,7 +101,7 @@ const sizes: readonly Size[] = [
     within: announced(100),
     over: announced(101),
     fate: "413, ended",
-    cut: "limit by maxRequestBodyLength",
+    cut: "limit by maxRequestBodyLength while handling",
   },
   {
     name: "maxRequestBodyLength by content-length, before any of it has come",
@@ -109,7 +109,7 @@ const sizes: readonly Size[] = [
     within: announced(0),
     over: (stream) => request(stream, { method: "POST", end: false, headers: { "content-length": "101" } }),
     fate: "413, ended, reset NO_ERROR",
-    cut: "limit by maxRequestBodyLength",
+    cut: "limit by maxRequestBodyLength while handling",
   },
   {
     name: "maxRequestBodyLength by counting",
@@ -117,7 +117,7 @@ const sizes: readonly Size[] = [
     within: body([60, 40]),
     over: body([60, 41]),
     fate: "413, ended",
-    cut: "limit by maxRequestBodyLength",
+    cut: "limit by maxRequestBodyLength while handling",
     isBegun: true,
   },
   {
@@ -126,7 +126,7 @@ const sizes: readonly Size[] = [
     within: body([60, 40]),
     over: (stream) => body([60, 41, 5])(stream).subarray(0, -(9 + 5)),
     fate: "413, ended, reset NO_ERROR",
-    cut: "limit by maxRequestBodyLength",
+    cut: "limit by maxRequestBodyLength while handling",
     isBegun: true,
   },
 ];

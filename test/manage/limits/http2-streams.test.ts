@@ -47,7 +47,7 @@ const cuts: readonly Cut[] = [
     begin: (client, scene) => posts(client, scene, "/"),
     after: 2000,
     fate: "408, ended, reset NO_ERROR",
-    cut: "read-timeout by requestReadTimeout",
+    cut: "read-timeout by requestReadTimeout while handling",
   },
   {
     name: "requestReadTimeout: a body that stalls, 408, a second later for each minReceiveRate bytes that came",
@@ -56,7 +56,7 @@ const cuts: readonly Cut[] = [
     after: 2500,
     slack: 2 * look,
     fate: "408, ended, reset NO_ERROR",
-    cut: "read-timeout by requestReadTimeout",
+    cut: "read-timeout by requestReadTimeout while handling",
   },
   {
     name: "requestReadTimeout: a body that drips, 408",
@@ -71,7 +71,7 @@ const cuts: readonly Cut[] = [
     after: 2020 - 1800,
     slack: look,
     fate: "408, ended, reset NO_ERROR",
-    cut: "read-timeout by requestReadTimeout",
+    cut: "read-timeout by requestReadTimeout while handling",
   },
   {
     name: "requestReadTimeout: a body that stalls once the response has begun, a reset without the response's end",
@@ -79,7 +79,7 @@ const cuts: readonly Cut[] = [
     begin: (client) => client.post(own, "/stalls").sees(own, "200 begun"),
     after: 2000,
     fate: "200 begun, reset NO_ERROR",
-    cut: "read-timeout by requestReadTimeout",
+    cut: "read-timeout by requestReadTimeout while sending",
   },
   {
     name: "responseTimeout: 503 where nothing was sent",
@@ -87,7 +87,7 @@ const cuts: readonly Cut[] = [
     begin: (client) => void client.get(own, "/silent"),
     after: 2000,
     fate: "503, ended",
-    cut: "response-timeout by responseTimeout",
+    cut: "response-timeout by responseTimeout while handling",
   },
   {
     name: "responseTimeout: from the last of a body, not from the head",
@@ -99,7 +99,7 @@ const cuts: readonly Cut[] = [
     },
     after: 2000,
     fate: "503, ended",
-    cut: "response-timeout by responseTimeout",
+    cut: "response-timeout by responseTimeout while handling",
   },
   {
     name: "responseTimeout: a body that the handler does not read is not waited for, 503",
@@ -108,7 +108,7 @@ const cuts: readonly Cut[] = [
     after: 2000,
     slack: 2 * look,
     fate: "503, ended, reset NO_ERROR",
-    cut: "response-timeout by responseTimeout",
+    cut: "response-timeout by responseTimeout while handling",
   },
   {
     name: "a deadline that the program has moved holds once the response has begun",
@@ -116,7 +116,7 @@ const cuts: readonly Cut[] = [
     begin: (client) => client.get(own, "/moved").sees(own, "200 begun"),
     after: 2000,
     fate: "200 begun, reset INTERNAL_ERROR",
-    cut: "response-timeout by responseTimeout",
+    cut: "response-timeout by responseTimeout while sending",
   },
   {
     name: "responseSendTimeout: a client that keeps the window of one stream closed",
@@ -126,7 +126,7 @@ const cuts: readonly Cut[] = [
     after: 4000,
     slack: look,
     fate: "200 1000 bytes, reset CANCEL",
-    cut: "send-timeout by responseSendTimeout",
+    cut: "send-timeout by responseSendTimeout while sending",
   },
   {
     name: "responseSendTimeout: from the last byte that it took",
@@ -144,7 +144,7 @@ const cuts: readonly Cut[] = [
     after: 4000,
     slack: look,
     fate: "200 6000 bytes, reset CANCEL",
-    cut: "send-timeout by responseSendTimeout",
+    cut: "send-timeout by responseSendTimeout while sending",
   },
   {
     name: "responseSendTimeout: a handler that falls silent after it has begun has a reason of its own",
@@ -153,7 +153,7 @@ const cuts: readonly Cut[] = [
     after: 4000,
     slack: look,
     fate: "200 begun, reset INTERNAL_ERROR",
-    cut: "response-stalled by responseSendTimeout",
+    cut: "response-stalled by responseSendTimeout while sending",
   },
   {
     name: "minSendRate: a client that keeps the window of one stream closed",
@@ -163,7 +163,7 @@ const cuts: readonly Cut[] = [
     after: 3000,
     slack: look,
     fate: "200 1000 bytes, reset CANCEL",
-    cut: "send-rate by minSendRate",
+    cut: "send-rate by minSendRate while sending",
   },
   {
     name: "minSendRate: what a client took at once lasts as long as the rate gives it, a window of judgement at a time",
@@ -183,7 +183,7 @@ const cuts: readonly Cut[] = [
     after: 20_000,
     slack: look,
     fate: "200 1000 bytes, reset ENHANCE_YOUR_CALM",
-    cut: "limit by maxBufferedBytes",
+    cut: "limit by maxBufferedBytes while sending",
   },
 ];
 
@@ -289,7 +289,7 @@ for (const kind of kinds) {
       assert.deepEqual(scene.cuts(), []);
       for (let i = 0; i < 4; i++) await scene.pass(250);
       await client.sees(1, "200 firstlast, ended, reset NO_ERROR");
-      assert.deepEqual(scene.cuts(), ["read-timeout by requestReadTimeout"]);
+      assert.deepEqual(scene.cuts(), ["read-timeout by requestReadTimeout while sending"]);
       await scene.reaches("idle");
     });
   }
@@ -308,7 +308,7 @@ for (const kind of kinds) {
         for (let i = 0; i < 4 && seconds < 59; i++) await scene.pass(250);
       }
       await client.sees(own, lives ? "200 18000 bytes, ended" : "408, ended, reset NO_ERROR");
-      assert.deepEqual(scene.cuts(), lives ? [] : ["receive-rate by minReceiveRate"]);
+      assert.deepEqual(scene.cuts(), lives ? [] : ["receive-rate by minReceiveRate while handling"]);
       if (!lives) assert.ok(seconds > 5 && seconds < 12, `after its grace of 5 s: ${seconds} s`);
       assert.equal(scene.only().closeReason, null);
     });

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer as createHttp } from "node:http";
+import { STATUS_CODES, createServer as createHttp } from "node:http";
 import type { RequestListener } from "node:http";
 import { createServer as createHttps } from "node:https";
 import type { TestContext } from "node:test";
@@ -61,6 +61,11 @@ export async function startScene(
     reaches: (phase) => until(() => web.server.connections.size === 1 && only().phase === phase),
     endings: listenForEndings(t, web.clock),
   };
+}
+
+/** Byte for byte what a client of HTTP/1 is told in place of an answer. */
+export function refusalOf(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n`;
 }
 
 /** The one connection there is. */

@@ -57,7 +57,7 @@ test("a deadline of a stream that is shorter than the handshake's holds, and so 
   client.write(Buffer.concat([preface, settings(), request(1)]));
   await until(() => web.managed.connections.size === 1 && web.connection().phase === "handling");
   await web.pass(3000);
-  assert.deepEqual(web.cuts(), ["response-timeout by responseTimeout"]);
+  assert.deepEqual(web.cuts(), ["response-timeout by responseTimeout while handling"]);
   client.write(Buffer.concat([settingsAck, request(3)]));
   await settle();
   await web.pass(2500);
@@ -130,7 +130,7 @@ for (const kind of kinds) {
     web.clock.advance(1990);
     assert.deepEqual(web.cuts(), []);
     web.clock.advance(10);
-    assert.deepEqual(web.cuts(), ["response-timeout by responseTimeout"]);
+    assert.deepEqual(web.cuts(), ["response-timeout by responseTimeout while handling"]);
     assert.deepEqual(await silent.answered, { status: 503, body: "", code: 0 });
     assert.deepEqual(
       signals.map(({ aborted }) => aborted),
@@ -182,7 +182,7 @@ for (const kind of kinds) {
     await web.pass(1990);
     assert.deepEqual(web.cuts(), []);
     await web.pass(20);
-    assert.deepEqual(web.cuts(), ["read-timeout by requestReadTimeout"]);
+    assert.deepEqual(web.cuts(), ["read-timeout by requestReadTimeout while handling"]);
     assert.equal((await upload.answered).status, 408);
     assert.equal((await ask(client).answered).body, "ok");
     assert.equal(web.connection().closeReason, null);
@@ -206,7 +206,7 @@ for (const kind of kinds) {
       await settle();
       await web.pass(1000);
     }
-    assert.deepEqual(web.cuts(), ["read-timeout by requestReadTimeout"]);
+    assert.deepEqual(web.cuts(), ["read-timeout by requestReadTimeout while handling"]);
     assert.equal((await slow.answered).status, 408);
     fast.stream.end();
     assert.equal((await fast.answered).status, 200);
@@ -230,7 +230,7 @@ for (const kind of kinds) {
     const events = ask(client, { ":path": "/events" });
     await until(() => silent.body === "begun" && events.body === "begun");
     await web.pass(2500);
-    assert.deepEqual(web.cuts(), ["response-stalled by responseSendTimeout"]);
+    assert.deepEqual(web.cuts(), ["response-stalled by responseSendTimeout while sending"]);
     assert.equal((await silent.answered).code, 2);
     await web.pass(10_000);
     assert.equal(web.cuts().length, 1);
@@ -250,7 +250,7 @@ for (const kind of kinds) {
     for (const { stream } of [grpc, other]) stream.write("first");
     await until(() => grpc.body === "first" && other.body === "first");
     for (let minute = 0; minute < 10; minute++) await web.pass(60_000);
-    assert.deepEqual(web.cuts(), ["receive-rate by minReceiveRate"]);
+    assert.deepEqual(web.cuts(), ["receive-rate by minReceiveRate while sending"]);
     assert.equal(other.stream.closed, true);
     grpc.stream.write(", second");
     await until(() => grpc.body === "first, second");

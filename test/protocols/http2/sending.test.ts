@@ -45,7 +45,7 @@ for (const kind of kinds) {
     assert.equal((await other.answered).body.length, 3_000_000);
     await web.pass(250);
     await web.pass(4500);
-    assert.deepEqual(web.cuts(), ["send-timeout by responseSendTimeout"]);
+    assert.deepEqual(web.cuts(), ["send-timeout by responseSendTimeout while sending"]);
     stalled.resume();
     await closed;
     assert.equal(stalled.rstCode, 8, "CANCEL");
@@ -69,7 +69,7 @@ test("a stream that is taken more slowly than minSendRate is reset; one that is 
   assert.deepEqual(web.cuts(), []);
   // What it took beyond the minimum helps it over one more period.
   await web.pass(6000);
-  assert.deepEqual(web.cuts(), ["send-rate by minSendRate"]);
+  assert.deepEqual(web.cuts(), ["send-rate by minSendRate while sending"]);
   const last = framesIn(bytesOf(client)).at(-1);
   assert.deepEqual([last?.type, last?.stream, last?.payload.readUInt32BE(0)], [frameTypes.reset, 1, 8]);
   assert.equal(web.connection().closeReason, null);
@@ -84,7 +84,7 @@ test("what waits in all streams of a session together is bounded by maxBufferedB
   await until(() => web.managed.connections.size === 1 && web.connection().phase === "handling");
   await settle();
   await web.pass(21_000);
-  assert.deepEqual(web.cuts(), ["limit by maxBufferedBytes"], "the first of them is enough");
+  assert.deepEqual(web.cuts(), ["limit by maxBufferedBytes while sending"], "the first of them is enough");
   client.write(reset(3, 8));
 });
 

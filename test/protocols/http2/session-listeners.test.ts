@@ -45,7 +45,7 @@ for (const kind of kinds) {
     await until(() => given !== undefined);
     await web.pass(60_000);
     assert.equal((await asked.answered).status, 503);
-    assert.deepEqual(web.cuts(), ["response-timeout by responseTimeout"]);
+    assert.deepEqual(web.cuts(), ["response-timeout by responseTimeout while handling"]);
   });
 
   test(`${kind}: a session has its listeners back after detach, in their order`, async (t) => {

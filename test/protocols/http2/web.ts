@@ -32,7 +32,7 @@ export interface Web {
   errors: Error[];
   /** How connections ended: "reason while phase", in order. */
   ends(): string[];
-  /** How streams were cut: "reason by limit", in order. */
+  /** How streams were cut: "reason by limit while phase", in order. */
   cuts(): string[];
   /** The only connection there is. */
   connection(): Connection;
@@ -84,8 +84,8 @@ export async function startWeb(
         ({ reason, phase }) => `${reason} while ${phase}`,
       ),
     cuts: () =>
-      heard<{ reason: string; limit: string | null }>("portreeve.stream.cut").map(
-        ({ reason, limit }) => `${reason} by ${limit}`,
+      heard<{ reason: string; limit: string | null; phase: string }>("portreeve.stream.cut").map(
+        ({ reason, limit, phase }) => `${reason} by ${limit} while ${phase}`,
       ),
     connection() {
       const [only] = managed.connections;

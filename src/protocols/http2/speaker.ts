@@ -53,6 +53,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   #handshakeBy: number;
   readonly #open: LinkedList<Exchange> = new LinkedList();
   #requests = 0;
+  /** The newest stream that anybody heard of. */
+  #newest = 0;
   /** What had been sent at the last look. */
   #sentThen = -1;
   readonly #control: ControlFrames;
@@ -91,6 +93,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     const { connection } = this;
     this.#control.startAt((connection.input as Socket).bytesRead, this.#sent);
     for (const stream of http2StreamsOf(session) ?? []) if (isRequest(stream)) this.#resume(stream);
+    this.#newest = newestOf(session);
     if (this.#open.size === 0 && !this.#shakesHands) connection.enter("idle", plan.idle);
   }
 
@@ -159,11 +162,15 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     sayGoodbye(session, code, this.#open.size > 0 && this.connection.rawOutput !== null);
   }
 
-  /** Idle ends at once, and so does half a handshake; streams in flight are answered, and the client knows the last. */
-  drain(): void {
+  /**
+   * Idle ends at once, and so does half a handshake; half a head gets its short chance; streams in flight are answered, and
+   * the client knows the last.
+   */
+  drain(grace: number): void {
     const { connection } = this;
     if (this.#open.size === 0 && this.unsentBytes === 0) {
-      connection.end("drained");
+      if (this.#hasHalfAHead) this.#giveChance(grace);
+      else connection.end("drained");
       return;
     }
     if (connection.phase === "idle") connection.enter("handling");
@@ -244,6 +251,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   streamBegan(event: StreamEvent): void {
     const stream = event[0];
     const { connection } = this;
+    this.#newest = stream.id ?? 0;
     if (connection.closeReason !== null) return;
     const isClosed = stream.closed;
     // A stream that was destroyed is closed and has no session. Asking `destroyed`, here where nobody else does, would make V8
@@ -355,6 +363,20 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     } else connection.enter("idle", this.#shakesHands ? undefined : plan.idle);
   }
 
+  /** No event tells of a head before it is whole. But nghttp2 knows of its stream: GOAWAY would say that it may have been served. */
+  get #hasHalfAHead(): boolean {
+    return !this.#shakesHands && this.#session !== null && newestOf(this.#session) > this.#newest;
+  }
+
+  /** The rest of a head may still come, and is the last that is served. As in HTTP/1.1. */
+  #giveChance(grace: number): void {
+    const { connection } = this;
+    const { timers, safetyLimits } = connection.manager;
+    connection.enter("reading", plan.request);
+    connection.endSoon("drained");
+    this.hasten(timers.clock.now() + Math.min(safetyLimits.lingerTimeout, grace / 2));
+  }
+
   /** Tells the client which stream was the last that is served. */
   #leave(): void {
     if (this.#leaving || this.#session === null) return;
@@ -393,4 +415,9 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     // Not from within a callback of nghttp2.
     if (!this.#resets.add(1, clock.now())) setImmediate(() => connection.end("abuse", "maxStreamResets"));
   }
+}
+
+/** The newest stream of which nghttp2 has seen the beginning of a head. */
+function newestOf(session: ServerHttp2Session): number {
+  return session.state.lastProcStreamID ?? 0;
 }

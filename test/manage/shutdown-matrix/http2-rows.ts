@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:http2";
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
-import { came, endedAtGrace, endedAtOnce, endedWithWork } from "./stage.ts";
+import { until } from "../../support/clients.ts";
+import { FrameClient } from "../../support/frame-client.ts";
+import { request } from "../../support/http2-frames.ts";
+import { came, endedAtGrace, endedAtOnce, endedWithWork, grace } from "./stage.ts";
 import type { Row, Stage } from "./stage.ts";
 import { isSecure } from "./servers.ts";
 
@@ -64,6 +67,26 @@ async function finishesMeanwhile(stage: Stage, come: (client: Session) => Promis
   assert.deepEqual(await answered, whole);
   came(await draining, { finished: 1 });
   assert.equal(stage.scene.begun, 1);
+}
+
+const head = (stream: number): Buffer => request(stream, { path: "/" });
+const firstHalf = (stream: number): Buffer => head(stream).subarray(0, 20);
+const secondHalf = (stream: number): Buffer => head(stream).subarray(20);
+
+/** A session of which half of a HEADERS frame has come, behind a whole request where there is a path for one. */
+async function sendHalfAHead(stage: Stage, stream: number, path?: string): Promise<FrameClient> {
+  const client = new FrameClient((await stage.dial()).socket);
+  client.hello();
+  await stage.settles("idle", 1);
+  if (path !== undefined) {
+    client.get(1, path);
+    await stage.begun(1);
+  }
+  const [connection] = stage.managed.connections;
+  const before = connection?.bytesReceived ?? 0;
+  client.write(firstHalf(stream));
+  await until(() => (connection?.bytesReceived ?? 0) > before);
+  return client;
 }
 
 export const http2Rows: readonly Row[] = [
@@ -177,6 +200,47 @@ export const http2Rows: readonly Row[] = [
       stream.resume();
       await cut;
       await client.closed;
+    },
+  },
+  {
+    name: "half a head has its short chance, and then its session ends with GOAWAY",
+    on: http2,
+    async play(stage) {
+      const client = await sendHalfAHead(stage, 1);
+      const outcome = await stage.drain();
+      endedWithWork(outcome, grace / 2);
+      came(outcome, { cut: ["read-timeout while reading"] });
+      assert.equal(await client.ended, "FIN");
+      assert.deepEqual([client.fate(1), client.farewells], ["", ["last 1, NO_ERROR"]]);
+    },
+  },
+  {
+    name: "half a head that is completed 200 ms later is answered after GOAWAY, and the drain ends then",
+    on: http2,
+    async play(stage) {
+      const client = await sendHalfAHead(stage, 1);
+      setTimeout(() => client.write(secondHalf(1)), 200);
+      const outcome = await stage.drain();
+      endedWithWork(outcome, 200);
+      came(outcome, { finished: 1 });
+      assert.equal(await client.ended, "FIN");
+      assert.deepEqual([client.fate(1), client.farewells], ["200 ok, ended", ["last 1, NO_ERROR"]]);
+    },
+  },
+  {
+    name: "half a head that is completed 200 ms later beside a stream in flight is refused, to be sent again, and that one is finished",
+    on: http2,
+    async play(stage) {
+      const client = await sendHalfAHead(stage, 3, "/after/500");
+      setTimeout(() => client.write(secondHalf(3)), 200);
+      const outcome = await stage.drain();
+      endedWithWork(outcome, 500);
+      came(outcome, { finished: 1 });
+      await client.ended;
+      assert.equal(client.fate(1), "200 whole, ended");
+      assert.equal(client.fate(3), "reset REFUSED_STREAM");
+      assert.deepEqual(client.farewells, ["last 3, NO_ERROR"]);
+      assert.equal(stage.scene.begun, 1);
     },
   },
   {

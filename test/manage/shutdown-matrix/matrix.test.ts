@@ -3,6 +3,7 @@
  * at most delay + grace + 250 ms, always resolves, and reports what happened.
  */
 import { describe, test } from "node:test";
+import { deadlineRows } from "./deadline-rows.ts";
 import { http1Rows } from "./http1-rows.ts";
 import { http2Rows, lateHttp2Rows } from "./http2-rows.ts";
 import { lateRows, socketRows } from "./socket-rows.ts";
@@ -10,7 +11,15 @@ import { undisturbed } from "../../support/pauses.ts";
 import { Stage } from "./stage.ts";
 import { websocketRows } from "./websocket-rows.ts";
 
-const rows = [...http1Rows, ...http2Rows, ...socketRows, ...websocketRows, ...lateRows, ...lateHttp2Rows];
+const rows = [
+  ...http1Rows,
+  ...http2Rows,
+  ...socketRows,
+  ...websocketRows,
+  ...deadlineRows,
+  ...lateRows,
+  ...lateHttp2Rows,
+];
 
 void describe("draining", { concurrency: 6 }, () => {
   for (const row of rows) {

@@ -25,6 +25,10 @@ async function join(t, port, transports) {
 /** What an emitter of socket.io says next. */
 const said = (socket, event) => new Promise((resolve) => socket.once(event, resolve));
 
+/** The status of the answer that ended a client of socket.io which polls. */
+const statusOfEnd = (socket) =>
+  new Promise((resolve) => socket.once("disconnect", (_why, error) => resolve(error.description)));
+
 test("ws: messages are echoed, and requests beside them are answered", async (t) => {
   const { managed, port } = await startManaged(t, "ws");
   const socket = await openWebSocket(t, port);
@@ -97,4 +101,27 @@ test("socket.io: a client that says nothing for an hour survives the defaults", 
   for (let minute = 0; minute < 60; minute++) clock.advance("1m");
   socket.emit("say", "still here");
   assert.equal(await said(socket, "said"), "still here");
+});
+
+test("socket.io: a client over WebSocket that says nothing is closed by upgradedIdleTimeout", async (t) => {
+  const { clock, managed, port } = await startManaged(t, "socket.io", { safetyLimits: { upgradedIdleTimeout: "5m" } });
+  const socket = await join(t, port, ["websocket"]);
+  const { closed } = await untilPhase(managed, "upgraded");
+  const disconnected = said(socket, "disconnect");
+  clock.advance("301s");
+  assert.equal(await disconnected, "transport close");
+  assert.equal(await closed, "upgraded-timeout");
+});
+
+test("socket.io: a poll that is held open is answered 503 by responseTimeout, and a message that is too long 413", async (t) => {
+  const { clock, managed, port } = await startManaged(t, "socket.io", { safetyLimits: { maxRequestBodyLength: 100 } });
+  const socket = await join(t, port, ["polling"]);
+  const failed = statusOfEnd(socket);
+  socket.emit("say", "x".repeat(100));
+  assert.equal(await failed, 413);
+  const other = await join(t, port, ["polling"]);
+  const disconnected = statusOfEnd(other);
+  await untilPhase(managed, "handling");
+  clock.advance("61s");
+  assert.equal(await disconnected, 503);
 });

@@ -215,7 +215,7 @@ export const http2Rows: readonly Row[] = [
     },
   },
   {
-    name: "half a head that is completed 200 ms later is answered after GOAWAY, and the drain ends then",
+    name: "half a head that is completed 200 ms later is answered, or refused to be sent again where Node closes sessions by itself, and the drain ends then",
     on: http2,
     async play(stage) {
       const client = await sendHalfAHead(stage, 1);
@@ -224,7 +224,10 @@ export const http2Rows: readonly Row[] = [
       endedWithWork(outcome, 200);
       came(outcome, { finished: 1 });
       assert.equal(await client.ended, "FIN");
-      assert.deepEqual([client.fate(1), client.farewells], ["200 ok, ended", ["last 1, NO_ERROR"]]);
+      // Since Node 24 a server that is told to close tells its sessions, which take nothing more.
+      const isTold = /closeAllSessions/.test(stage.server.close.toString());
+      const fate = isTold ? "reset REFUSED_STREAM" : "200 ok, ended";
+      assert.deepEqual([client.fate(1), client.farewells], [fate, ["last 1, NO_ERROR"]]);
     },
   },
   {

@@ -19,6 +19,8 @@ export interface HttpSettings {
 
 /** node:http adds so much to keepAliveTimeout where it has no setting for it. */
 const usualBuffer = 1000;
+/** The most, in milliseconds, that a timer of Node's holds with that on top; in whole seconds, as clients are told. */
+const longestKeepAlive = 2_147_482_000;
 /** So often the idle timer of node:http must have been seen before it is relied upon. */
 const sightings = 3;
 
@@ -84,7 +86,7 @@ function stricter(limit: number, set: number | null | undefined, byDefault: numb
 }
 
 function settingsFor(server: HttpSettings, limits: SafetyLimits): HttpSettings {
-  const { requestTimeout, maxHeaderSize = 0 } = server;
+  const { requestTimeout, keepAliveTimeout, maxHeaderSize = 0 } = server;
   const { maxRequestLineLength, maxRequestHeaderLength, idleTimeout } = limits;
   // Room for the longest line and two of the longest headers, so that each limit of ours speaks before node:http does.
   const room = maxRequestLineLength + 2 * maxRequestHeaderLength;
@@ -92,8 +94,9 @@ function settingsFor(server: HttpSettings, limits: SafetyLimits): HttpSettings {
     headersTimeout: 0,
     // The program's own, for bodies; ours is not absolute.
     ...(requestTimeout === defaults.requestTimeout ? { requestTimeout: 0 } : {}),
-    // node:http tells clients of it, and us of the end of each response.
-    keepAliveTimeout: idleTimeout === Infinity ? 0 : idleTimeout,
+    // node:http tells clients of it, and us of the end of each response. Its own word for no end is 0, of which it tells nobody:
+    // that is left to the program.
+    keepAliveTimeout: idleTimeout < Infinity ? idleTimeout : keepAliveTimeout === 0 ? 0 : longestKeepAlive,
     // Counted by us: node:http drops what is over its own count, and serves the rest.
     maxHeadersCount: 0,
     ...(maxHeaderSize === 0 && room !== Infinity ? { maxHeaderSize: room } : {}),

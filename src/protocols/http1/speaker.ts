@@ -276,9 +276,15 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     request.custodian.defer(() => input.off("end", left));
   }
 
-  /** What node:http sets on the socket: its own timer, of which only the news that idle begins and ends is taken. @returns whether it is taken */
+  /**
+   * What node:http sets on the socket: its own timer, of which only the news that idle begins and ends is taken. As ever, one
+   * that the program has set on the socket does not outlast the response, nor the wait for the next request.
+   * @returns whether it is taken
+   */
   takeIdleTimer(ms: number): boolean {
+    const socket = this.connection.input as Socket;
     if (ms === this.#settings.idleTimer()) {
+      if (isTimed(socket)) Socket.prototype.setTimeout.call(socket, 0);
       this.#idleTimerTaken = true;
       this.#settings.idleTimerSeen();
       this.#answered();
@@ -286,7 +292,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     }
     if (!this.#idleTimerTaken) return false;
     this.#idleTimerTaken = false;
-    return ms === 0;
+    return ms === 0 && !isTimed(socket);
   }
 
   /** The response in turn has been sent. */
@@ -386,6 +392,11 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     this.#told = !newest.headersSent && newest.shouldKeepAlive ? newest : null;
     newest.shouldKeepAlive = false;
   }
+}
+
+/** Whether a timer is set on it. A stream that is no socket has none. */
+function isTimed({ timeout }: Socket): boolean {
+  return timeout !== undefined && timeout > 0;
 }
 
 /** One function for all responses. */

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
 import type { SafetyLimitsOptions } from "../../../src/index.ts";
 import { manage } from "../../../src/index.ts";
@@ -116,6 +116,27 @@ test("a server's own `timeout` goes on as the program set it", async (t) => {
   assert.equal(await client.all(), "");
   assert.deepEqual(silent, [client.socket.localPort]);
 });
+
+for (const idleTimeout of ["9s", Infinity]) {
+  test(`a timeout that the program set on a response ends neither the wait for the next request nor that: idleTimeout ${idleTimeout}`, async (t) => {
+    const timeouts: number[] = [];
+    const http = createServer((request, response) => {
+      timeouts.push(request.socket.timeout ?? 0);
+      response.setTimeout(60_000).end("ok");
+    });
+    const web = await startWeb(t, http, { idleTimeout });
+    const client = await web.connect();
+    const [connection] = web.server.connections;
+    for (let i = 0; i < 5; i++) {
+      client.received = "";
+      client.write(get("/"));
+      await client.gets(/ok$/);
+      await until(() => connection?.phase === "idle");
+      assert.equal((connection?.input as Socket).timeout, 0);
+    }
+    assert.deepEqual(timeouts, [0, 0, 0, 0, 0]);
+  });
+}
 
 test("a requestTimeout of the program goes on; at its default of 5 min it is off", async (t) => {
   const http = createServer(

@@ -1,6 +1,6 @@
 /** What clients say in raw bytes, good and bad. Each ends by the server's doing. */
-import { fin } from "./servers.ts";
-import type { Dialogue } from "./servers.ts";
+import { fin } from "./client.ts";
+import type { Dialogue } from "./client.ts";
 
 function ask(path: string, ...headers: string[]): string {
   return `${[`GET ${path} HTTP/1.1`, "Host: x", ...headers].join("\r\n")}\r\n\r\n`;
@@ -33,7 +33,22 @@ export const exchanges: Readonly<Record<string, { readonly says: string; readonl
   "an answer that takes a moment": { says: ask("/late"), gets: /late$/ },
   OPTIONS: { says: ask("*").replace("GET", "OPTIONS"), gets: /OPTIONS \* 1\.1$/ },
   "an answer before the body": { says: `${post("/early", "Content-Length: 3")}abc`, gets: /early$/ },
+  "a big answer": { says: ask("/big"), gets: /big!$/ },
+  "an answer under a timeout of the program": { says: ask("/hurried"), gets: /hurried$/ },
   "empty lines first": { says: `\r\n\r\n${ask("/")}`, gets: /GET \/ 1\.1$/ },
+};
+
+/** What the parser refuses. */
+export const faults: Readonly<Record<string, Dialogue>> = {
+  "no HTTP": ["what is this\r\n\r\n"],
+  "an unknown method": ["BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n"],
+  "an unknown version": ["GET / HTTP/7.3\r\nHost: x\r\n\r\n"],
+  "two lengths": [post("/echo", "Content-Length: 5", "Content-Length: 6")],
+  "a length and chunks": [post("/echo", "Content-Length: 5", chunked)],
+  "a chunk that is none": [`${post("/early", chunked)}zz\r\n`],
+  "a header that is none": ["GET / HTTP/1.1\r\nHost: x\r\nbad\x01header: 1\r\n\r\n"],
+  "too long a head": [ask("/", `long: ${"x".repeat(20_000)}`)],
+  "nonsense behind a good request": [ask("/1"), { gets: /\/1 1\.1$/ }, "what is this\r\n\r\n"],
 };
 
 /** Whole conversations. */
@@ -55,19 +70,16 @@ export const dialogues: Readonly<Record<string, Dialogue>> = {
   "HTTP/1.0 that would keep alive": ["GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"],
   "HTTP/1.0, chunked answer": ["GET /chunked HTTP/1.0\r\n\r\n"],
   "no Host": ["GET / HTTP/1.1\r\n\r\n"],
-  "no HTTP": ["what is this\r\n\r\n"],
-  "an unknown method": ["BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n"],
-  "an unknown version": ["GET / HTTP/7.3\r\nHost: x\r\n\r\n"],
-  "two lengths": [post("/echo", "Content-Length: 5", "Content-Length: 6")],
-  "a length and chunks": [post("/echo", "Content-Length: 5", chunked)],
-  "a chunk that is none": [`${post("/early", chunked)}zz\r\n`],
-  "a header that is none": ["GET / HTTP/1.1\r\nHost: x\r\nbad\x01header: 1\r\n\r\n"],
-  "too long a head": [ask("/", `long: ${"x".repeat(20_000)}`)],
-  "nonsense behind a good request": [ask("/1"), { gets: /\/1 1\.1$/ }, "what is this\r\n\r\n"],
   "100 headers": [ask("/headers", ...Array.from({ length: 98 }, (_, i) => `h${i}: ${i}`), "Connection: close")],
   "an upgrade that nobody listens for": [ask("/", "Connection: Upgrade, close", "Upgrade: other")],
   "CONNECT that nobody listens for": ["CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n"],
   "a socket that the program destroys": [ask("/destroyed")],
+  "a timeout of a request, and the next request": [
+    ask("/hurried"),
+    { gets: /hurried$/ },
+    ask("/timeout", "Connection: close"),
+  ],
+  "a timeout set between two requests": [ask("/hurries"), { gets: /hurries$/ }, ask("/timeout", "Connection: close")],
   "FIN between requests": [ask("/1"), { gets: /\/1 1\.1$/ }, fin],
   "FIN at once": [fin],
 };

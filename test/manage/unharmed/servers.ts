@@ -1,16 +1,118 @@
-/** Two servers of the same program: one bare, one under a manager whose limits are infinite. And what a client gets of each. */
+/** Two servers of the same program: one bare, one under a manager whose limits cut nothing. */
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from "node:http";
-import { connect } from "node:net";
-import type { NetConnectOpts, Socket } from "node:net";
-import { manage, makeUnlimitedSafetyLimits } from "../../../src/index.ts";
+import type { IncomingMessage, RequestListener, Server as HttpServer, ServerOptions, ServerResponse } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo, Server, Socket } from "node:net";
+import type { TestContext } from "node:test";
+import { enforcedLimits, manage, makeUnlimitedSafetyLimits } from "../../../src/index.ts";
+import type { SafetyLimitsOptions } from "../../../src/index.ts";
+import { certificate } from "../../support/certificate.ts";
+import type { Place } from "./client.ts";
+
+/** Limits that nothing in these tests reaches. */
+export interface Reach {
+  readonly name: "infinite limits" | "limits of hours";
+  /** Beyond those without any; of them, those that a server enforces. */
+  readonly limits: SafetyLimitsOptions;
+  /** What a bare server is given, so that it says what the managed one says; without it, its own is left. */
+  readonly keepAliveTimeout?: number;
+}
+
+export const infinite: Reach = { name: "infinite limits", limits: {} };
+
+/**
+ * Finite ones, as real servers have, are enforced by timers, counts and looks. Those that a client is told of, or that raise
+ * a ceiling of Node's own, stay infinite.
+ */
+export const finite: Reach = {
+  name: "limits of hours",
+  limits: {
+    maxConcurrent: 5000,
+    requestReadTimeout: "2h",
+    maxRequestHeaders: 10_000,
+    maxRequestBodyLength: "1 GiB",
+    responseTimeout: "2h",
+    responseSendTimeout: "2h",
+    handshakeTimeout: "2h",
+    idleTimeout: "2h",
+    upgradedIdleTimeout: "2h",
+    pingInterval: "2h",
+    minReceiveRate: { bytesPerSecond: 1, grace: "2h" },
+    minSendRate: { bytesPerSecond: 1, grace: "2h" },
+    waitTimeout: "2h",
+    maxRequestsPerConnection: 1_000_000,
+    maxConnectionAge: "20h",
+    maxBufferedBytes: "1 GiB",
+    maxStreamResets: 1_000_000,
+    maxControlFrames: 1_000_000,
+  },
+  keepAliveTimeout: 7_200_000,
+};
+
+export const reaches: readonly Reach[] = [infinite, finite];
+
+export const sides = ["bare", "managed"] as const;
+export type Side = (typeof sides)[number];
+
+export type Pair<S extends Server = Server> = Readonly<Record<Side, S>>;
+
+type Listen = (server: Server, side: Side) => void;
+
+/** Both end with the test. @param listen where: by default on a free port each */
+export async function startPair<S extends Server>(
+  t: TestContext,
+  make: () => S,
+  { limits, keepAliveTimeout }: Reach,
+  listen: Listen = (server) => void server.listen(0, "127.0.0.1"),
+): Promise<Pair<S>> {
+  const pair = { bare: make(), managed: make() };
+  if (keepAliveTimeout !== undefined && "keepAliveTimeout" in pair.bare) Object.assign(pair.bare, { keepAliveTimeout });
+  const enforced = enforcedLimits(pair.managed).map((name) => [name, limits[name]]);
+  const safetyLimits = makeUnlimitedSafetyLimits(Object.fromEntries(enforced) as SafetyLimitsOptions);
+  const manager = manage(pair.managed, { safetyLimits, onError: () => {} });
+  const open = new Set<Socket>();
+  pair.bare.on("connection", (socket) => open.add(socket.once("close", () => open.delete(socket))));
+  t.after(async () => {
+    pair.bare.close();
+    for (const socket of open) socket.destroy();
+    await manager.close();
+  });
+  const heard = sides.map((side) => once(pair[side], "listening"));
+  for (const side of sides) listen(pair[side], side);
+  await Promise.all(heard);
+  return pair;
+}
+
+/** Where clients find a server. */
+export function placeOf(server: Server): Place {
+  const address = server.address();
+  const isSecure = "setSecureContext" in server;
+  return typeof address === "string"
+    ? { path: address, isSecure }
+    : { port: (address as AddressInfo).port, host: "127.0.0.1", isSecure };
+}
 
 export interface Program {
   readonly options?: ServerOptions;
   /** Listeners beyond that of requests, and settings. */
-  readonly prepare?: (server: Server) => void;
+  readonly prepare?: (server: HttpServer) => void;
   readonly listener?: RequestListener;
+}
+
+export type Kind = "http" | "https";
+export const kinds: readonly Kind[] = ["http", "https"];
+
+/** What makes servers of a program. */
+export async function makerOf(kind: Kind, program: Program = {}): Promise<() => HttpServer> {
+  const { options = {}, prepare, listener = manyWays } = program;
+  const keys = kind === "https" ? await certificate() : undefined;
+  return () => {
+    const server =
+      keys === undefined ? createServer(options, listener) : createHttpsServer({ ...options, ...keys }, listener);
+    prepare?.(server);
+    return server;
+  };
 }
 
 /** Answers in the many ways that HTTP has, by the path. */
@@ -53,74 +155,12 @@ const ways: Readonly<Record<string, (request: IncomingMessage, response: ServerR
   early: (_request, response) => void response.end("early"),
   headers: (request, response) => void response.end(JSON.stringify(request.rawHeaders)),
   destroyed: (request) => void request.socket.destroy(),
+  big: (_request, response) => void response.end(`${"big".repeat(200_000)}!`),
+  // Timeouts of the program's own, which node:http takes off a socket between two requests.
+  hurried: (_request, response) => void response.setTimeout(anHour).end("hurried"),
+  hurries: (request, response) =>
+    void response.end("hurries", () => request.socket.setTimeout(anHour, () => request.socket.destroy())),
+  timeout: (request, response) => void response.end(`timeout: ${request.socket.timeout}`),
 };
 
-export interface Pair {
-  readonly bare: Server;
-  readonly managed: Server;
-  end(): Promise<void>;
-}
-
-/** Where the two listen: by default on a free port each. */
-export async function startPair(
-  { options = {}, prepare, listener = manyWays }: Program,
-  listen: (server: Server, which: "bare" | "managed") => void = (server) => void server.listen(0, "127.0.0.1"),
-): Promise<Pair> {
-  const [bare, managed] = [createServer(options, listener), createServer(options, listener)];
-  for (const server of [bare, managed]) prepare?.(server);
-  const manager = manage(managed, { safetyLimits: makeUnlimitedSafetyLimits(), onError: () => {} });
-  const heard = [bare, managed].map((server) => once(server, "listening"));
-  listen(bare, "bare");
-  listen(managed, "managed");
-  await Promise.all(heard);
-  return {
-    bare,
-    managed,
-    async end() {
-      bare.close();
-      bare.closeAllConnections();
-      await manager.close();
-    },
-  };
-}
-
-/** The end of what a client says. */
-export const fin: unique symbol = Symbol("FIN");
-
-/** What a client says: pieces, each after the answer to those before has begun to come, where `gets` says what it waits for. */
-export type Dialogue = readonly (string | { readonly gets: RegExp } | typeof fin)[];
-
-/** Everything that comes back, and how the connection ended; nothing of time. */
-export async function hold(where: NetConnectOpts, dialogue: Dialogue): Promise<string> {
-  const socket = connect({ allowHalfOpen: true, ...where } as NetConnectOpts);
-  let received = "";
-  let ending = "";
-  socket.setEncoding("latin1").on("data", (text: string) => (received += text));
-  const over = new Promise<void>((resolve) => {
-    socket.on("error", ({ code }: NodeJS.ErrnoException) => (ending ||= String(code)));
-    socket.on("end", () => (ending ||= "FIN"));
-    socket.on("end", resolve).on("close", () => resolve());
-  });
-  await once(socket, "connect");
-  for (const line of dialogue) {
-    if (line === fin) socket.end();
-    else if (typeof line === "string") socket.write(line, "latin1");
-    else await comes(socket, over, () => line.gets.test(received));
-  }
-  await over;
-  socket.destroy();
-  return `${normalise(received)}<${ending}>`;
-}
-
-async function comes(socket: Socket, over: Promise<void>, what: () => boolean): Promise<void> {
-  let ended = false;
-  void over.then(() => (ended = true));
-  while (!what() && !ended) await Promise.race([once(socket, "data").catch(() => {}), over]);
-}
-
-/** But for the time of day, and the documented repair of the keep-alive header. */
-function normalise(received: string): string {
-  return received
-    .replaceAll(/^Date: .*\r$/gm, "Date: x\r")
-    .replaceAll(/^Keep-Alive: timeout=\d+(, max=\d+)?\r\n/gm, "");
-}
+const anHour = 60 * 60 * 1000;

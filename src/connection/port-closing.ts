@@ -49,6 +49,11 @@ export function closePortsFor(
 function closePorts(ports: PortPair, manner: CloseManner, timers: TimerManager, timeout: number, ended = false): void {
   const { input, output } = ports;
   if (!input.readableEnded) silence(input);
+  if (output.destroyed && !output.closed && isEncrypted(output) && manner !== "reset") {
+    // The program destroys it just now, which takes the socket below along, once everybody has heard why.
+    output.once("close", () => destroy(ports));
+    return;
+  }
   if (manner === "reset" || output.destroyed || (manner === "cut" && isUnsent(ports))) {
     force(ports);
     return;

@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { SafetyLimitsOptions } from "../../../src/index.ts";
 import { manage } from "../../../src/index.ts";
@@ -132,7 +133,8 @@ for (const idleTimeout of ["9s", Infinity]) {
       client.write(get("/"));
       await client.gets(/ok$/);
       await until(() => connection?.phase === "idle");
-      assert.equal((connection?.input as Socket).timeout, 0);
+      assert.ok(connection?.input instanceof Socket);
+      assert.equal(connection.input.timeout, 0);
     }
     assert.deepEqual(timeouts, [0, 0, 0, 0, 0]);
   });

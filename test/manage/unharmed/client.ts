@@ -14,59 +14,65 @@ export type Dialogue = readonly (string | { readonly gets: RegExp } | typeof fin
 
 /** Everything that comes back, and how the connection ended. */
 export async function hold(place: Place, dialogue: Dialogue): Promise<string> {
-  const { socket, ended } = await call(place);
-  let received = "";
-  let answersFrom = 0;
-  socket.setEncoding("latin1").on("data", (text: string) => (received += text));
+  const client = await call(place);
   for (const line of dialogue) {
-    if (line === fin) socket.end();
-    else if (typeof line === "string") {
-      answersFrom = received.length;
-      socket.write(line, "latin1");
-    } else await comes(socket, ended, () => line.gets.test(received.slice(answersFrom)));
+    if (line === fin) client.socket.end();
+    else if (typeof line === "string") client.say(line);
+    else await client.gets(line.gets);
   }
-  const ending = await ended;
-  socket.destroy();
-  return `${received}<${ending}>`;
+  return client.all();
 }
 
-async function comes(socket: Socket, over: Promise<unknown>, what: () => boolean): Promise<void> {
-  let ended = false;
-  void over.then(() => (ended = true));
-  while (!what() && !ended) await Promise.race([once(socket, "data").catch(() => {}), over]);
-}
-
-export interface Call {
+/** One end of a connection that the other end is to close. */
+export class Client {
   readonly socket: Socket;
   /** How the server ended it, once everything has come: "FIN", or the code of an error; over TLS also whether it said goodbye. */
   readonly ended: Promise<string>;
+  received = "";
+  #answersFrom = 0;
+  #isOver = false;
+
+  constructor(socket: Socket, ended: Promise<string>) {
+    this.socket = socket;
+    this.ended = ended.finally(() => (this.#isOver = true));
+    socket.setEncoding("latin1").on("data", (text: string) => (this.received += text));
+  }
+
+  say(text: string): void {
+    this.#answersFrom = this.received.length;
+    this.socket.write(text, "latin1");
+  }
+
+  /** Waits for that in answer to what was said last, or for the end. */
+  async gets(what: RegExp): Promise<void> {
+    while (!this.#isOver && !what.test(this.received.slice(this.#answersFrom))) {
+      await Promise.race([once(this.socket, "data").catch(() => {}), this.ended]);
+    }
+  }
+
+  /** Everything that has come, and how it ended. */
+  async all(): Promise<string> {
+    const ending = await this.ended;
+    this.socket.destroy();
+    return `${this.received}<${ending}>`;
+  }
 }
 
-/** A connection to a server, which the server ends. */
-export async function call(place: Place): Promise<Call> {
+export async function call(place: Place): Promise<Client> {
   if (place.isSecure) return callSecurely(place);
   const socket = connect({ allowHalfOpen: true, ...place } as NetConnectOpts);
   const ended = ending(socket);
   await once(socket, "connect");
-  return { socket, ended };
+  return new Client(socket, ended);
 }
 
 /** What a TLS socket tells of its end is less than what came: whoever listens in between sees all of it. */
-async function callSecurely(place: Place): Promise<Call> {
+async function callSecurely(place: Place): Promise<Client> {
   const records = new Records();
   const relay = createServer({ allowHalfOpen: true }).listen(0, "127.0.0.1");
-  const below = new Promise<string>((resolve) => {
-    relay.once("connection", (client) => {
-      relay.close();
-      const server = connect({ allowHalfOpen: true, ...place } as NetConnectOpts);
-      server.on("data", (data) => records.push(data));
-      client.on("error", () => server.resetAndDestroy()).pipe(server);
-      server.pipe(client);
-      void ending(server).then((how) => {
-        if (how !== "FIN") client.resetAndDestroy();
-        resolve(how);
-      });
-    });
+  const below = once(relay, "connection").then(([client]: Socket[]) => {
+    relay.close();
+    return client === undefined ? "" : pass(client, place, records);
   });
   await once(relay, "listening");
   const { port } = relay.address() as AddressInfo;
@@ -75,7 +81,18 @@ async function callSecurely(place: Place): Promise<Call> {
   const above = ending(socket);
   await once(socket, "secureConnect");
   const ended = Promise.all([below, above]).then(([how]) => (records.endWithAlert ? `close_notify, ${how}` : how));
-  return { socket, ended };
+  return new Client(socket, ended);
+}
+
+/** Passes on what a client and a server say to each other. @returns how the server ended it */
+async function pass(client: Socket, place: Place, records: Records): Promise<string> {
+  const server = connect({ allowHalfOpen: true, ...place } as NetConnectOpts);
+  server.on("data", (data) => records.push(data));
+  client.on("error", () => server.resetAndDestroy()).pipe(server);
+  server.pipe(client);
+  const how = await ending(server);
+  if (how !== "FIN") client.resetAndDestroy();
+  return how;
 }
 
 function ending(socket: Socket): Promise<string> {

@@ -74,6 +74,7 @@ export const dialogues: Readonly<Record<string, Dialogue>> = {
   "an upgrade that nobody listens for": [ask("/", "Connection: Upgrade, close", "Upgrade: other")],
   "CONNECT that nobody listens for": ["CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n"],
   "a socket that the program destroys": [ask("/destroyed")],
+  "a socket that the program destroys with an error": [ask("/broken")],
   "a timeout of a request, and the next request": [
     ask("/hurried"),
     { gets: /hurried$/ },

@@ -155,6 +155,7 @@ const ways: Readonly<Record<string, (request: IncomingMessage, response: ServerR
   early: (_request, response) => void response.end("early"),
   headers: (request, response) => void response.end(JSON.stringify(request.rawHeaders)),
   destroyed: (request) => void request.socket.destroy(),
+  broken: (request) => void request.socket.destroy(new Error("of the program")),
   big: (_request, response) => void response.end(`${"big".repeat(200_000)}!`),
   // Timeouts of the program's own, which node:http takes off a socket between two requests.
   hurried: (_request, response) => void response.setTimeout(anHour).end("hurried"),

@@ -78,12 +78,23 @@ export class FrameClient extends TcpClient {
   }
 
   /** Waits until that has come of a stream. */
-  async sees(stream: number, fate: string): Promise<void> {
-    while (this.fate(stream) !== fate) {
+  async sees(stream: number, fate: string | RegExp): Promise<void> {
+    const isSeen = (): boolean =>
+      typeof fate === "string" ? this.fate(stream) === fate : fate.test(this.fate(stream));
+    while (!isSeen()) {
       const event = await Promise.race([once(this.socket, "data"), this.ended]);
-      if (typeof event === "string" && this.fate(stream) !== fate) {
+      if (typeof event === "string" && !isSeen()) {
         throw new Error(`the connection is over (${event}); of stream ${stream} came: ${this.fate(stream)}`);
       }
+    }
+  }
+
+  /** Waits until a frame of that type has come, or the connection is over. */
+  async hears(type: number): Promise<void> {
+    let isOver = false;
+    void this.ended.then(() => (isOver = true));
+    while (!isOver && !framesIn(this.#bytes).some((frame) => frame.type === type)) {
+      await Promise.race([once(this.socket, "data"), this.ended]);
     }
   }
 

@@ -65,8 +65,16 @@ export function windowUpdate(stream: number, by: number): Buffer {
 
 /** HEADERS with each pair as a literal that is not indexed and not compressed (RFC 7541, section 6.2.2). */
 export function request(stream: number, { path = "/", method = "GET", end = true, headers = {} } = {}): Buffer {
-  const pairs = { ":method": method, ":scheme": "http", ":path": path, ":authority": "x", ...headers };
-  const payload = Buffer.concat(Object.entries(pairs).map(([name, value]) => literal(name, value)));
+  return head(stream, { ":method": method, ":scheme": "http", ":path": path, ":authority": "x", ...headers }, end);
+}
+
+/** The trailers of a request, and its end. */
+export function trailers(stream: number, fields: Record<string, string>): Buffer {
+  return head(stream, fields, true);
+}
+
+function head(stream: number, fields: Record<string, string>, end: boolean): Buffer {
+  const payload = Buffer.concat(Object.entries(fields).map(([name, value]) => literal(name, value)));
   return frame(frameTypes.headers, { flags: flags.endHeaders | (end ? flags.endStream : 0), stream, payload });
 }
 
@@ -110,6 +118,41 @@ export function statusIn({ payload }: Frame): number | undefined {
   if (first >= 0x80) return [200, 204, 206, 304, 400, 404, 500][(first & 0x7f) - 8];
   const isStatus = (first & 0x0f) === 8 && payload[at + 1] === 3;
   return isStatus ? Number(payload.toString("latin1", at + 2, at + 5)) : undefined;
+}
+
+/**
+ * The fields of a head, each by its name and value as they were sent: compressed, or an index of the static table with a #.
+ * Its encoder was told to use no table of its own.
+ */
+export function fieldsIn({ type, payload }: Frame): [name: string, value: string][] {
+  const fields: [string, string][] = [];
+  // Before the head that is pushed, the stream on which it will be.
+  let at = type === frameTypes.push ? 4 : 0;
+  const number = (prefix: number): number => {
+    const most = (1 << prefix) - 1;
+    let value = (payload[at++] ?? 0) & most;
+    if (value < most) return value;
+    for (let shift = 0, more = true; more; shift += 7) {
+      const next = payload[at++] ?? 0;
+      value += (next & 0x7f) << shift;
+      more = next >= 0x80;
+    }
+    return value;
+  };
+  const word = (): string => {
+    const length = number(7);
+    return payload.toString("latin1", at, (at += length));
+  };
+  while (at < payload.length) {
+    const first = payload[at] ?? 0;
+    if (first >= 0x80) fields.push([`#${number(7)}`, ""]);
+    else if ((first & 0xe0) === 0x20) number(5);
+    else {
+      const index = number(first >= 0x40 ? 6 : 4);
+      fields.push([index === 0 ? word() : `#${index}`, word()]);
+    }
+  }
+  return fields;
 }
 
 function literal(name: string, value: string): Buffer {

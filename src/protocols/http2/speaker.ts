@@ -61,6 +61,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   readonly #resets: CountWithin;
   /** Whether the client was told that no further streams are served. */
   #leaving = false;
+  /** Whether nghttp2 has ended the session by itself, and has said why. */
+  #isDead = false;
 
   constructor(connection: Connection, shakesHands: boolean = true) {
     const { maxControlFrames, maxStreamResets } = connection.manager.safetyLimits;
@@ -120,6 +122,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     }
     // One that has just sent something is alive.
     if (sent === this.#sentThen && !this.#session.closed && isSessionDead(this.#session)) {
+      this.#isDead = true;
       connection.end("protocol-error");
       return;
     }
@@ -158,7 +161,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     const { manner, httpStatus } = closeReasons[reason];
     if (session === null || session.destroyed || manner === "reset") return;
     for (const exchange of this.#open) exchange.lastWords(httpStatus);
-    const code = this.connection.endsSoon ? http2Code("completed") : http2Code(reason);
+    // Of one that is dead only a farewell of the program's own is still followed by ours, and is not to be contradicted.
+    const code = this.connection.endsSoon || this.#isDead ? http2Code("completed") : http2Code(reason);
     sayGoodbye(session, code, this.#open.size > 0 && this.connection.rawOutput !== null);
   }
 

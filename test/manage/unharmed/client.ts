@@ -4,7 +4,7 @@ import { connect, createServer } from "node:net";
 import type { AddressInfo, NetConnectOpts, Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
 
-export type Place = NetConnectOpts & { readonly isSecure: boolean };
+export type Place = NetConnectOpts & { readonly isSecure: boolean; /** Spoken over TLS. */ readonly protocol?: string };
 
 /** The end of what a client says. */
 export const fin: unique symbol = Symbol("FIN");
@@ -76,7 +76,8 @@ async function callSecurely(place: Place): Promise<Client> {
   });
   await once(relay, "listening");
   const { port } = relay.address() as AddressInfo;
-  const options = { port, host: "127.0.0.1", rejectUnauthorized: false, allowHalfOpen: true };
+  const ALPNProtocols = place.protocol === undefined ? [] : [place.protocol];
+  const options = { port, host: "127.0.0.1", rejectUnauthorized: false, allowHalfOpen: true, ALPNProtocols };
   const socket = connectSecurely(options);
   const above = ending(socket);
   await once(socket, "secureConnect");

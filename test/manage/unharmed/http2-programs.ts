@@ -13,8 +13,8 @@ type Way = (stream: ServerHttp2Stream) => void;
 
 /** What has to do with the stream or its session, by either API. */
 const commonWays = (held: Release[]): Readonly<Record<string, Way>> => ({
-  file: (stream) => void stream.respondWithFile(join(projectRoot, "LICENSE")),
-  cancelled: (stream) => void stream.close(8),
+  file: (stream) => stream.respondWithFile(join(projectRoot, "LICENSE")),
+  cancelled: (stream) => stream.close(8),
   destroyed: (stream) => void stream.destroy(),
   broken: (stream) => void stream.destroy(new Error("of the program")),
   half(stream) {
@@ -36,8 +36,8 @@ const commonWays = (held: Release[]): Readonly<Record<string, Way>> => ({
     answer(stream, "warning");
     setImmediate(() => release(held));
   },
-  end: (stream) => void stream.session?.destroy(),
-  fail: (stream) => void stream.session?.destroy(undefined, 2),
+  end: (stream) => stream.session?.destroy(),
+  fail: (stream) => stream.session?.destroy(undefined, 2),
   session(stream) {
     const session = stream.session as ServerHttp2Session;
     session.settings({ maxConcurrentStreams: 7 });
@@ -95,6 +95,7 @@ export function streaming(server: Http2Server): void {
       answer(stream, "released");
     },
   };
+  server.on("release", () => release(held));
   server.on("stream", (stream, headers) => {
     const way = ways[(headers[":path"] ?? "").slice(1)];
     if (way === undefined) stream.respond({ ":status": 404 }, { endStream: true });
@@ -134,6 +135,7 @@ export function compatible(server: Http2Server): void {
       response.end("released");
     },
   };
+  server.on("release", () => release(held));
   server.on("request", (request, response) => {
     const name = request.url.slice(1);
     const way = ways[name];

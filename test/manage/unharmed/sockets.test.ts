@@ -53,7 +53,7 @@ const programs: Readonly<Record<string, Program>> = {
   },
   "an end without a word": { serves: (socket) => void socket.end(), says: [fin] },
   "an end behind much": { serves: (socket) => void socket.end(big), says: [] },
-  "much, and destroySoon": { serves: (socket) => void (socket.write(big), socket.destroySoon()), says: [] },
+  "much, and destroySoon": { serves: (socket) => (socket.write(big), socket.destroySoon()), says: [] },
   "a socket that is destroyed": { serves: (socket) => void socket.once("data", () => socket.destroy()), says: ["one"] },
   "a socket that is destroyed with an error": {
     serves: (socket) => void socket.once("data", () => socket.destroy(new Error("of the program"))),
@@ -86,11 +86,12 @@ function listening({ serves, allowHalfOpen = false }: Program, keys?: { key: str
     const server = keys === undefined ? createServer({ allowHalfOpen }) : createTlsServer({ allowHalfOpen, ...keys });
     return server.on(keys === undefined ? "connection" : "secureConnection", (socket: Socket) => {
       const heard: string[] = [];
-      for (const event of ["end", "finish", "timeout"]) socket.on(event, () => heard.push(event));
+      let isSent = false;
+      for (const event of ["end", "timeout"]) socket.on(event, () => heard.push(event));
+      // Whether this is before the end of what comes depends on time.
+      socket.on("finish", () => (isSent = true));
       socket.on("error", ({ code, message }: NodeJS.ErrnoException) => heard.push(code ?? message));
-      socket.on("close", (failed: boolean) =>
-        server.emit("heard", [...heard, failed ? "close of a failure" : "close"]),
-      );
+      socket.on("close", (failed: boolean) => server.emit("heard", { heard, isSent, failed }));
       serves(socket);
     });
   };

@@ -271,13 +271,13 @@ void describe("the documented repairs", () => {
     assert.match(managed, /^HTTP\/1.1 200 [^]*late<FIN>$/);
   });
 
-  test("headers over the count are refused with 431, where a bare server drops them and serves the rest", async (t) => {
+  test("headers over the count are refused with 431, where a bare server of an older Node drops them and serves the rest", async (t) => {
     const headers = Array.from({ length: 5 }, (_, i) => `h${i}: ${i}\r\n`).join("");
     const [bare = "", managed = ""] = await bytesOf(t, [`${ask.slice(0, -2)}${headers}\r\n`], {
       prepare: (server) => void (server.maxHeadersCount = 4),
       listener: (request, response) => response.end(Object.keys(request.headers).join()),
     });
-    assert.match(bare, /^HTTP\/1.1 200 [^]*host,connection,h0,h1<FIN>$/);
+    assert.match(bare, /^HTTP\/1.1 (200 [^]*host,connection,h0,h1<FIN>$|431 )/);
     assert.match(managed, /^HTTP\/1.1 431 [^]*<FIN>$/);
   });
 

@@ -87,7 +87,7 @@ function listening({ serves, allowHalfOpen = false }: Program, keys?: { key: str
     return server.on(keys === undefined ? "connection" : "secureConnection", (socket: Socket) => {
       const heard: string[] = [];
       let isSent = false;
-      for (const event of ["end", "timeout"]) socket.on(event, () => heard.push(event));
+      socket.on("end", () => heard.push("end"));
       // Whether this is before the end of what comes depends on time.
       socket.on("finish", () => (isSent = true));
       socket.on("error", ({ code, message }: NodeJS.ErrnoException) => heard.push(code ?? message));

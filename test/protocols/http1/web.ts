@@ -16,9 +16,14 @@ import type { TcpClient } from "../../support/tcp-client.ts";
 
 export { settle, until } from "../../support/rounds.ts";
 
-export interface Web {
-  server: Managed;
+export interface Web extends Managing {
   port: number;
+  connect(): Promise<TcpClient>;
+}
+
+/** A server under a manager, whenever it came under it. */
+export interface Managing {
+  server: Managed;
   http: Server;
   clock: ManualClock;
   /** What onError was told. */
@@ -27,7 +32,6 @@ export interface Web {
   ends(): string[];
   /** The phases that a connection went through after its first. */
   phases(connection: Connection): string[];
-  connect(): Promise<TcpClient>;
   /** Lets everything that is on its way arrive, and time pass meanwhile. */
   pass(ms: number): Promise<void>;
 }
@@ -48,13 +52,23 @@ export async function startWeb(
   handler: RequestListener | Server,
   safetyLimits: SafetyLimitsOptions = {},
 ): Promise<Web> {
+  const http = typeof handler === "function" ? createServer(handler) : handler;
+  const managing = manageWeb(t, http, safetyLimits);
+  const port = await listen(http);
+  return { ...managing, port, connect: () => connectTo(t, port) };
+}
+
+export async function listen(http: Server): Promise<number> {
+  await once(http.listen(0, "127.0.0.1"), "listening");
+  return (http.address() as AddressInfo).port;
+}
+
+/** Puts a server under a manager, which ends with the test. */
+export function manageWeb(t: TestContext, http: Server, safetyLimits: SafetyLimitsOptions = {}): Managing {
   const clock = new ManualClock();
   const events = collectEvents();
   const errors: Error[] = [];
-  const http = typeof handler === "function" ? createServer(handler) : handler;
   const server = manage(http, { clock, safetyLimits, onError: (error) => errors.push(error) });
-  await once(http.listen(0, "127.0.0.1"), "listening");
-  const { port } = http.address() as AddressInfo;
   const ours = (connection: Connection): boolean => connection.manager.timers.clock === clock;
   t.after(async () => {
     events[Symbol.dispose]();
@@ -62,7 +76,6 @@ export async function startWeb(
   });
   return {
     server,
-    port,
     http,
     clock,
     errors,
@@ -74,7 +87,6 @@ export async function startWeb(
       (events.messages("portreeve.connection.phase") as Moved[])
         .filter(({ connection }) => connection === wanted)
         .map(({ to }) => to),
-    connect: () => connectTo(t, port),
     pass: (ms) => pass(clock, ms),
   };
 }

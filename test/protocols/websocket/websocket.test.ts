@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer as createSecureServer } from "node:https";
 import { test } from "node:test";
+import type { TestContext } from "node:test";
 import { connectionOf, custodianOf, requestOf } from "../../../src/index.ts";
+import type { SafetyLimitsOptions } from "../../../src/index.ts";
 import { certificate } from "../../support/certificate.ts";
+import type { TcpClient } from "../../support/tcp-client.ts";
 import { settle, until } from "../http1/web.ts";
 import { closeCode, shakeHands, startSockets } from "./sockets.ts";
+import type { Sockets } from "./sockets.ts";
 
 test("an idle WebSocket survives the defaults, and one with traffic too", async (t) => {
   const web = await startSockets(t);
@@ -69,6 +73,27 @@ test("with pingInterval a WebSocket that answers lives on; a mute one is cut at 
   for (let second = 0; second < 60; second++) await web.pass(1000);
   assert.equal(client.readyState, client.OPEN);
   assert.ok(pings >= 10 && pings <= 14, `${pings} pings in 70 s`);
+});
+
+test("with pingInterval a WebSocket over TLS that answers lives on, and a mute one is told 1001 at the interval after the ping", async (t) => {
+  const web = await startSockets(t, { pingInterval: "5s" }, { http: createSecureServer(await certificate()) });
+  const [{ client }, { client: mute }] = [await web.open(), await web.open({ autoPong: false })];
+  const pings = new Map([client, mute].map((one) => [one, 0]));
+  for (const [one] of pings) one.on("ping", () => void pings.set(one, (pings.get(one) ?? 0) + 1));
+  const code = closeCode(mute);
+  await web.pass(4900);
+  assert.deepEqual([...pings.values()], [0, 0]);
+  await web.pass(400);
+  await until(() => [...pings.values()].every((count) => count === 1));
+  await web.pass(4600);
+  assert.deepEqual(web.ends(), []);
+  await web.pass(900);
+  assert.equal(await code, 1001);
+  await until(() => web.ends().length === 1);
+  assert.deepEqual(web.ends(), ["upgraded-timeout while upgraded"]);
+  for (let second = 0; second < 20; second++) await web.pass(1000);
+  assert.equal(client.readyState, client.OPEN);
+  assert.equal(pings.get(mute), 1);
 });
 
 test("without pingInterval nobody is asked", async (t) => {
@@ -230,24 +255,33 @@ test("a deadline that the program gives a WebSocket ends it, whatever passes", a
   assert.equal(await code, 1001);
 });
 
-test("a WebSocket's client may be as slow as it likes; one that takes nothing for responseSendTimeout is reset", async (t) => {
-  const web = await startSockets(t, {
-    responseSendTimeout: "5s",
-    maxBufferedBytes: "Infinity",
-    minSendRate: { bytesPerSecond: "1 GB", grace: "1s" },
-    minReceiveRate: { bytesPerSecond: "1 GB", grace: "1s" },
-  });
+/** A client for which more waits than the kernel takes. */
+async function startFlooded(
+  t: TestContext,
+  safetyLimits: SafetyLimitsOptions,
+): Promise<{ web: Sockets; client: TcpClient; took(): number }> {
+  const web = await startSockets(t, safetyLimits);
   const client = await shakeHands(await web.connect());
   const [peer] = web.wss.clients;
   client.socket.pause();
   for (let i = 0; i < 64; i++) peer?.send(Buffer.alloc(2 ** 20));
   let took = 0;
   client.socket.removeAllListeners("data").on("data", (text: string) => (took += text.length));
+  return { web, client, took: () => took };
+}
+
+test("a WebSocket's client may be as slow as it likes; one that takes nothing for responseSendTimeout is reset", async (t) => {
+  const { web, client, took } = await startFlooded(t, {
+    responseSendTimeout: "5s",
+    maxBufferedBytes: "Infinity",
+    minSendRate: { bytesPerSecond: "1 GB", grace: "1s" },
+    minReceiveRate: { bytesPerSecond: "1 GB", grace: "1s" },
+  });
   for (let i = 1; i <= 4; i++) {
     await web.pass(4000);
     // More than the kernel keeps for it.
     client.socket.resume();
-    await until(() => took > i * 10 * 2 ** 20);
+    await until(() => took() > i * 10 * 2 ** 20);
     client.socket.pause();
   }
   assert.deepEqual(web.ends(), []);
@@ -256,5 +290,35 @@ test("a WebSocket's client may be as slow as it likes; one that takes nothing fo
   assert.deepEqual(web.ends(), ["send-timeout while upgraded"]);
   client.socket.resume();
   await client.ended;
-  assert.ok(took < 64 * 2 ** 20, "what it never took is lost");
+  assert.ok(took() < 64 * 2 ** 20, "what it never took is lost");
+});
+
+test("a WebSocket's client that takes nothing is reset, long before responseSendTimeout, when more than maxBufferedBytes waits", async (t) => {
+  const { web, client, took } = await startFlooded(t, { responseSendTimeout: "1h", maxBufferedBytes: "1 MB" });
+  const [connection] = web.server.connections;
+  for (let i = 1; i <= 4; i++) {
+    await web.pass(18_000);
+    client.socket.resume();
+    await until(() => took() > i * 10 * 2 ** 20);
+    client.socket.pause();
+  }
+  assert.deepEqual(web.ends(), []);
+  await web.pass(22_000);
+  await until(() => web.ends().length === 1);
+  assert.deepEqual(web.ends(), ["limit while upgraded"]);
+  assert.equal(connection?.closeLimit, "maxBufferedBytes");
+  client.socket.resume();
+  await client.ended;
+  assert.ok(took() < 64 * 2 ** 20, "what it never took is lost");
+});
+
+test("a WebSocket for whose client less than maxBufferedBytes waits is given the time that responseSendTimeout leaves it", async (t) => {
+  const { web, client } = await startFlooded(t, { responseSendTimeout: "2m", maxBufferedBytes: "128 MB" });
+  await web.pass(110_000);
+  assert.deepEqual(web.ends(), []);
+  await web.pass(15_000);
+  await until(() => web.ends().length === 1);
+  assert.deepEqual(web.ends(), ["send-timeout while upgraded"]);
+  client.socket.resume();
+  await client.ended;
 });

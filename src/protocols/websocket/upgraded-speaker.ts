@@ -6,13 +6,15 @@ import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import type { Speaker } from "../../connection/speaker.ts";
 import { closeFrame, ping } from "./frames.ts";
+import { hasWebSocket } from "./ws.ts";
 
 /** A look that comes later than this was delayed by us, and the rest of the time counts against nobody; milliseconds. */
 const longestLook = 300;
 
 export class UpgradedSpeaker implements Speaker {
   readonly #connection: Connection;
-  readonly #isWebSocket: boolean;
+  /** Null where nobody saw the answer, and nothing on the socket has told yet. */
+  #isWebSocket: boolean | null;
   /** The bytes that have passed in either direction, and when we first saw that there were so many. */
   #passed: number;
   #passedAt: number;
@@ -25,8 +27,8 @@ export class UpgradedSpeaker implements Speaker {
   #drains = false;
   #told = false;
 
-  /** @param isWebSocket whether the client was told that this is a WebSocket from now on */
-  constructor(connection: Connection, isWebSocket: boolean) {
+  /** @param isWebSocket whether the client was told that this is a WebSocket from now on; null where nobody saw it */
+  constructor(connection: Connection, isWebSocket: boolean | null) {
     this.#connection = connection;
     this.#isWebSocket = isWebSocket;
     this.#passed = connection.bytesPassed;
@@ -44,11 +46,11 @@ export class UpgradedSpeaker implements Speaker {
     }
     const elapsed = Math.min(now - this.#lookedAt, longestLook);
     this.#lookedAt = now;
-    if (!this.#isWebSocket) return;
+    if (this.#isWebSocket === false) return;
     this.#askWhetherItLives(elapsed);
     // Too old. There is no response to wait for, and the client knows how to come again.
     if (this.#drains) this.#tell("drained");
-    else if (connection.endsSoon) connection.finish();
+    else if (connection.endsSoon && this.#speaksWebSocket) connection.finish();
   }
 
   /** While the client owes us the taking of bytes it is not the silence that counts. */
@@ -71,27 +73,35 @@ export class UpgradedSpeaker implements Speaker {
   drain(): void {
     this.#connection.endSoon("drained");
     this.drainSoon();
-    if (this.#isWebSocket) this.#tell("drained");
+    this.#tell("drained");
   }
 
   /** As `drain`, but the client is told at the next look: the answer to its request is being written. */
   drainSoon(): void {
     this.#drains = true;
     // After the listeners of the program, whose answer to the client's goodbye is sent.
-    if (this.#isWebSocket) this.#connection.input.once("end", this.#left);
+    if (this.#isWebSocket !== false) this.#connection.input.once("end", this.#left);
   }
 
   letGo(): void {
     this.#connection.input.off("end", this.#left);
   }
 
-  readonly #left = (): void => this.#connection.finish();
+  readonly #left = (): void => {
+    if (this.#speaksWebSocket) this.#connection.finish();
+  };
+
+  /** Asked only when something hangs on it; what is none yet may be one later, when its library has accepted the client. */
+  get #speaksWebSocket(): boolean {
+    if (this.#isWebSocket === null && hasWebSocket(this.#connection.output)) this.#isWebSocket = true;
+    return this.#isWebSocket === true;
+  }
 
   /** Between two turns of the loop the stream is at the border of two frames: libraries write each frame in one. */
   #tell(reason: CloseReason): void {
     const code = closeReasons[reason].websocketCode;
     const { output } = this.#connection;
-    if (!this.#isWebSocket || this.#told || code === null || !output.writable) return;
+    if (this.#told || code === null || !output.writable || !this.#speaksWebSocket) return;
     this.#told = true;
     output.write(closeFrame(code));
   }
@@ -110,7 +120,7 @@ export class UpgradedSpeaker implements Speaker {
     // One that does not even take what was sent is judged by that.
     if (connection.unsentBytes > 0) return;
     this.#mute += elapsed;
-    if (this.#mute < pingInterval) return;
+    if (this.#mute < pingInterval || !this.#speaksWebSocket) return;
     if (this.#asked) {
       connection.end("upgraded-timeout", "pingInterval");
       return;

@@ -33,9 +33,9 @@ export function upgrade(
   connection.enter("handling", plan.response);
 }
 
-/** Takes over a connection that had left HTTP before we came: for what, nobody can tell. */
+/** Takes over a connection that has left HTTP, or leaves it, unseen by us: for what, only the socket can tell. */
 export function adoptUpgraded(connection: Connection): void {
-  connection.speaker = new UpgradedSpeaker(connection, false);
+  connection.speaker = new UpgradedSpeaker(connection, null);
   connection.enter("upgraded", plan.upgraded);
 }
 

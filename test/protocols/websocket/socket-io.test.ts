@@ -8,7 +8,8 @@ import type { Socket as ServerSocket } from "socket.io";
 import { io } from "socket.io-client";
 import type { Socket as ClientSocket } from "socket.io-client";
 import { connectionOf, custodianOf } from "../../../src/index.ts";
-import { startWeb, until } from "../http1/web.ts";
+import type { Managed } from "../../../src/index.ts";
+import { listen, manageWeb, startWeb, until } from "../http1/web.ts";
 import type { Web } from "../http1/web.ts";
 
 interface Rooms extends Web {
@@ -50,21 +51,41 @@ test("a room of socket.io survives the defaults, over WebSocket", async (t) => {
   assert.deepEqual(web.ends(), []);
 });
 
+/** Whoever manages the old server by the time that its client has come: the client moves on to the next when that drains. */
+async function movesOn(
+  t: TestContext,
+  transports: string[],
+  old: Pick<Rooms, "rooms" | "port">,
+  managerOf: () => Managed,
+): Promise<void> {
+  const next = await startRooms(t);
+  const [client] = await Promise.all([join(t, old.port, transports), once(old.rooms, "connection")]);
+  if (client.io.engine.transport.name !== "websocket") await once(client.io.engine as never, "upgrade");
+  const managed = managerOf();
+  await until(() => [...managed.connections].some(({ phase }) => phase === "upgraded"));
+  const closed = new Promise<string>((resolve) => void client.once("disconnect", resolve));
+  // What a load balancer does: from now on its clients reach another server.
+  const { io: manager } = client;
+  Object.assign(manager, { uri: `http://127.0.0.1:${next.port}` });
+  const joined = once(next.rooms, "connection");
+  const report = await managed.drain({ grace: "30s" });
+  assert.equal(await closed, "transport close");
+  assert.deepEqual(report.cut, []);
+  await joined;
+}
+
 for (const transports of [["websocket"], ["polling", "websocket"]]) {
   test(`in a drain a client of socket.io (${transports.join(", then ")}) sees "transport close", and reconnects where it is served`, async (t) => {
-    const [old, next] = [await startRooms(t), await startRooms(t)];
-    const [client] = await Promise.all([join(t, old.port, transports), once(old.rooms, "connection")]);
-    if (client.io.engine.transport.name !== "websocket") await once(client.io.engine as never, "upgrade");
-    await until(() => [...old.server.connections].some(({ phase }) => phase === "upgraded"));
-    const closed = new Promise<string>((resolve) => void client.once("disconnect", resolve));
-    // What a load balancer does: from now on its clients reach another server.
-    const { io: manager } = client;
-    Object.assign(manager, { uri: `http://127.0.0.1:${next.port}` });
-    const joined = once(next.rooms, "connection");
-    const report = await old.server.drain({ grace: "30s" });
-    assert.equal(await closed, "transport close");
-    assert.deepEqual(report.cut, []);
-    await joined;
+    const old = await startRooms(t);
+    await movesOn(t, transports, old, () => old.server);
+  });
+
+  test(`a client of socket.io (${transports.join(", then ")}) that came before the manager is told to go like the rest`, async (t) => {
+    const http = createServer();
+    const rooms = new Server(http);
+    t.after(() => rooms.disconnectSockets(true));
+    const port = await listen(http);
+    await movesOn(t, transports, { rooms, port }, () => manageWeb(t, http).server);
   });
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
@@ -7,8 +8,8 @@ import { connectionOf, custodianOf, requestOf } from "../../../src/index.ts";
 import type { SafetyLimitsOptions } from "../../../src/index.ts";
 import { certificate } from "../../support/certificate.ts";
 import type { TcpClient } from "../../support/tcp-client.ts";
-import { settle, until } from "../http1/web.ts";
-import { closeCode, shakeHands, startSockets } from "./sockets.ts";
+import { get, settle, until } from "../http1/web.ts";
+import { askForUpgrade, closeCode, shakeHands, startSockets } from "./sockets.ts";
 import type { Sockets } from "./sockets.ts";
 
 test("an idle WebSocket survives the defaults, and one with traffic too", async (t) => {
@@ -188,6 +189,17 @@ test("a WebSocket that is accepted while the server drains is told 1001, too", a
   accepts[0]?.(true);
   await client.gets(/^HTTP\/1\.1 101 [^]*\r\n\r\n$/);
   await web.pass(300);
+  await until(() => client.received.endsWith("\r\n\r\n\x88\x02\x03\xe9"));
+  client.end();
+  assert.equal((await drained).finished, 1);
+});
+
+test("a WebSocket that is accepted while an earlier request of its client waits for an answer is told 1001, too", async (t) => {
+  const web = await startSockets(t, {}, { http: createServer(() => {}) });
+  const client = await web.connect();
+  client.write(get("/") + askForUpgrade("websocket"));
+  await client.gets(/^HTTP\/1\.1 101 [^]*\r\n\r\n$/);
+  const drained = web.server.drain();
   await until(() => client.received.endsWith("\r\n\r\n\x88\x02\x03\xe9"));
   client.end();
   assert.equal((await drained).finished, 1);

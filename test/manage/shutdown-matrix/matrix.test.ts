@@ -9,7 +9,7 @@ import { http2Rows, lateHttp2Rows } from "./http2-rows.ts";
 import { lateRows, socketRows } from "./socket-rows.ts";
 import { undisturbed } from "../../support/pauses.ts";
 import { Stage } from "./stage.ts";
-import { websocketRows } from "./websocket-rows.ts";
+import { lateWebsocketRows, websocketRows } from "./websocket-rows.ts";
 
 const rows = [
   ...http1Rows,
@@ -19,6 +19,7 @@ const rows = [
   ...deadlineRows,
   ...lateRows,
   ...lateHttp2Rows,
+  ...lateWebsocketRows,
 ];
 
 void describe("draining", { concurrency: 6 }, () => {

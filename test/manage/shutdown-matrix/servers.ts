@@ -7,18 +7,11 @@ import { createServer as createNet } from "node:net";
 import type { Server, Socket } from "node:net";
 import { createServer as createTls } from "node:tls";
 import type { KeyPair } from "../../support/certificate.ts";
+import { muchMoreThanFits } from "./scene.ts";
+import type { Scene } from "./scene.ts";
 import { accept } from "./websocket.ts";
 
 export type ProtocolName = "http" | "https" | "h2" | "h2c" | "net" | "tls" | "ws" | "wss";
-
-/** What the program of a server has come to. */
-export interface Scene {
-  /** Requests, or sockets of a protocol without requests, that it has begun to serve. */
-  begun: number;
-}
-
-/** More than the kernel takes for a client that does not read. */
-const muchMoreThanFits = Buffer.alloc(16 * 2 ** 20);
 
 export function isSecure(protocol: ProtocolName): boolean {
   return protocol === "https" || protocol === "h2" || protocol === "tls" || protocol === "wss";

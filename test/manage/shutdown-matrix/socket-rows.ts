@@ -68,7 +68,7 @@ export const socketRows: readonly Row[] = [
   },
   {
     name: "a client that is silent after its handshake ends at once",
-    on: ["https", "h2", "tls"],
+    on: ["https", "h2", "tls", "wss"],
     async play(stage) {
       const client = await stage.dial();
       await until(() => [...stage.managed.connections].some(({ raw }) => raw !== null));
@@ -152,7 +152,7 @@ export const socketRows: readonly Row[] = [
 export const lateRows: readonly Row[] = [
   {
     name: "clients that were connected before are owned like the rest",
-    on: http1,
+    on: [...http1, "ws", "wss"],
     attachesLate: true,
     async play(stage) {
       const [idle, silent, busy] = [await stage.dial(), await stage.dial(), await stage.dial()];

@@ -15,8 +15,9 @@ import { certificate } from "../../support/certificate.ts";
 import { until } from "../../support/clients.ts";
 import { Pauses } from "../../support/pauses.ts";
 import { TcpClient } from "../../support/tcp-client.ts";
+import type { Scene } from "./scene.ts";
 import { isSecure, makeServer } from "./servers.ts";
-import type { ProtocolName, Scene } from "./servers.ts";
+import type { ProtocolName } from "./servers.ts";
 
 /** What every drain of the matrix grants, in milliseconds. */
 export const grace = 1000;

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { TcpClient } from "../../support/tcp-client.ts";
-import type { Scene } from "./servers.ts";
+import { muchMoreThanFits } from "./scene.ts";
+import type { Scene } from "./scene.ts";
 
 export interface Frame {
   readonly opcode: number;
@@ -11,11 +12,14 @@ export interface Frame {
 }
 
 export const closeOpcode = 8;
-const textOpcode = 1;
+export const textOpcode = 1;
 const key = "dGhlIHNhbXBsZSBub25jZQ==";
 const magic = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** The server's side, as a program writes it that knows nothing of a manager: it greets, and ends when the client says goodbye. */
+/**
+ * The server's side, as a program writes it that knows nothing of a manager: it greets, answers "big" with too much for a
+ * client that does not read, and ends when the client says goodbye.
+ */
 export function accept(request: IncomingMessage, socket: Socket, scene: Scene): void {
   const digest = createHash("sha1").update(`${request.headers["sec-websocket-key"]}${magic}`).digest("base64");
   socket.on("error", () => {});
@@ -26,6 +30,7 @@ export function accept(request: IncomingMessage, socket: Socket, scene: Scene): 
   socket.write(frame(textOpcode, Buffer.from("hello")));
   socket.on("data", (data: Buffer) => {
     if (opcodeOf(data) === closeOpcode) socket.end();
+    else if (data.toString("latin1").endsWith("big")) socket.write(longFrame(textOpcode, muchMoreThanFits));
   });
   scene.begun++;
 }
@@ -62,4 +67,10 @@ function opcodeOf(frame: Buffer): number {
 
 function frame(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x80 | opcode, payload.length]), payload]);
+}
+
+function longFrame(opcode: number, payload: Buffer): Buffer {
+  const head = Buffer.from([0x80 | opcode, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+  head.writeBigUInt64BE(BigInt(payload.length), 2);
+  return Buffer.concat([head, payload]);
 }

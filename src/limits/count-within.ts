@@ -3,10 +3,15 @@
  */
 import type { CountPer } from "./safety-limits.ts";
 
+interface Entry {
+  readonly at: number;
+  readonly count: number;
+}
+
 export class CountWithin {
   readonly #limit: CountPer;
-  /** When something was counted, oldest first, and how much each time. What is older than the span is forgotten. */
-  #entries: { at: number; count: number }[] = [];
+  /** When something was counted, oldest first, and how much each time. What decides nothing any more is forgotten. */
+  readonly #entries: Entry[] = [];
   #sum = 0;
 
   constructor(limit: CountPer) {
@@ -15,17 +20,25 @@ export class CountWithin {
 
   /**
    * Counts `count` at the time `now`, in milliseconds.
-   * @returns whether there were no more than the limit allows. After that its counting is over: the caller acts on it.
+   * @returns false where these are too many: those that bring the number over the limit, and not those that come while it
+   * still is
    */
   add(count: number, now: number): boolean {
-    if (this.#limit.count === Infinity) return true;
+    const { count: most, per } = this.#limit;
+    if (most === Infinity) return true;
+    this.#forget(({ at }) => now - at >= per);
+    const wasOver = this.#sum > most;
     this.#entries.push({ at: now, count });
     this.#sum += count;
-    for (let oldest = this.#entries[0]; oldest !== undefined && now - oldest.at >= this.#limit.per;) {
+    // Where nobody is cut a flood goes on: no more of it is kept than tells that it is too much.
+    this.#forget((oldest) => now - oldest.at >= per || this.#sum - oldest.count > most);
+    return wasOver || this.#sum <= most;
+  }
+
+  #forget(isIdle: (oldest: Entry) => boolean): void {
+    for (let [oldest] = this.#entries; oldest !== undefined && isIdle(oldest); [oldest] = this.#entries) {
       this.#sum -= oldest.count;
       this.#entries.shift();
-      oldest = this.#entries[0];
     }
-    return this.#sum <= this.#limit.count;
   }
 }

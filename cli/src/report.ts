@@ -9,12 +9,12 @@ import type { CloseReason, DrainReport, SafetyLimitName } from "portreeve";
 import { drainLine } from "./drain-line.ts";
 
 const who = cluster.worker === undefined ? "portreeve" : `portreeve: worker ${cluster.worker.id}`;
-/** How often each limit would have cut, by its reason. */
+/** How often each limit would have done something, by what that is. */
 const spared = new Map<string, number>();
 
 subscribe("portreeve.connection.spared", (message) => {
   const { limit, reason } = message as { limit: SafetyLimitName; reason: CloseReason };
-  const key = reason === "limit" ? limit : `${limit} (${reason})`;
+  const key = sparedKey(limit, reason);
   spared.set(key, (spared.get(key) ?? 0) + 1);
 });
 
@@ -26,8 +26,14 @@ subscribe("portreeve.process.drained", (message) => {
 process.on("exit", saySpared);
 
 function saySpared(): void {
-  for (const [limit, count] of spared) say(`${limit} would have cut ${count}, and was only observed`);
+  for (const [would, count] of spared) say(`${would} ${count}, and was only observed`);
   spared.clear();
+}
+
+function sparedKey(limit: SafetyLimitName, reason: CloseReason): string {
+  if (limit === "maxConcurrent") return `${limit} would have made wait`;
+  if (reason === "refused" || limit === "maxConcurrentStreams") return `${limit} would have refused`;
+  return `${limit}${reason === "limit" ? "" : ` (${reason})`} would have cut`;
 }
 
 /** At once, since the process may be about to end; whoever reads it may have gone before. */

@@ -1,6 +1,8 @@
 /**
  * Admission: who is served, who waits, who is refused. Racket's strategy: up to `maxConcurrent` are served, the next
  * wait until one ends, and when too many wait the next are refused.
+ *
+ * Where limits only observe, nobody waits or is refused but for want of descriptors, which is no limit that anybody set.
  */
 import type { Socket } from "node:net";
 import { defineChannel } from "../core/channels.ts";
@@ -9,7 +11,7 @@ import { warnOfFirstCut } from "../limits/first-cut.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import { descriptorLimit, fitCapacity } from "./descriptors.ts";
-import type { FittedCapacity } from "./descriptors.ts";
+import type { Capacity, FittedCapacity } from "./descriptors.ts";
 import { WaitQueue } from "./wait-queue.ts";
 
 export type RefusalCause = "queue-full" | "wait-timeout" | "draining";
@@ -17,23 +19,31 @@ export type RefusalCause = "queue-full" | "wait-timeout" | "draining";
 const waitingChannel = defineChannel<{ socket: Socket; waiting: number }>("portreeve.admission.waiting");
 const refusedChannel = defineChannel<{ socket: Socket; cause: RefusalCause }>("portreeve.admission.refused");
 
+/** The limits that are broken where too many come at once. */
+export type AdmissionLimit = "maxConcurrent" | "maxWaiting";
+
 /** What becomes of a socket that was accepted. */
 export interface AdmissionOutcome {
-  /** It has a permit from now on, which is to come back once. */
-  admitted(socket: Socket): void;
+  /** It has a permit from now on, which is to come back once. @param spared the limit that only observes, or null */
+  admitted(socket: Socket, spared: AdmissionLimit | null): void;
   refused(socket: Socket): void;
 }
 
 export class Admission {
   readonly #capacity: FittedCapacity;
+  /** What is only observed, or null where all of it is in force. */
+  readonly #observed: Capacity | null;
   readonly #limits: SafetyLimits;
   readonly #outcome: AdmissionOutcome;
   readonly #queue: WaitQueue;
   #served = 0;
   #closed = false;
 
-  constructor(limits: SafetyLimits, timers: TimerManager, outcome: AdmissionOutcome) {
-    this.#capacity = fitCapacity(limits, descriptorLimit());
+  constructor(limits: SafetyLimits, timers: TimerManager, outcome: AdmissionOutcome, observeOnly: boolean = false) {
+    const descriptors = descriptorLimit();
+    const { maxWaiting } = limits;
+    this.#observed = observeOnly ? fitCapacity(limits, descriptors) : null;
+    this.#capacity = fitCapacity(observeOnly ? { maxConcurrent: Infinity, maxWaiting } : limits, descriptors);
     this.#limits = limits;
     this.#outcome = outcome;
     this.#queue = new WaitQueue(timers, limits.waitTimeout);
@@ -110,12 +120,21 @@ export class Admission {
   }
 
   #admit(socket: Socket): void {
+    const spared = this.#broken;
     this.adopt();
-    this.#outcome.admitted(socket);
+    this.#outcome.admitted(socket, spared);
+  }
+
+  /** The limit that one more breaks, where that is only observed. Who would have waited counts as waiting. */
+  get #broken(): AdmissionLimit | null {
+    if (this.#observed === null) return null;
+    const beyond = this.#served - this.#observed.maxConcurrent;
+    if (beyond < 0) return null;
+    return beyond < this.#observed.maxWaiting ? "maxConcurrent" : "maxWaiting";
   }
 
   #refuse(socket: Socket, cause: RefusalCause): void {
-    if (cause !== "draining") warnOfFirstCut(cause === "wait-timeout" ? "waitTimeout" : "maxConcurrent", this.#limits);
+    if (cause !== "draining") warnOfFirstCut(cause === "wait-timeout" ? "waitTimeout" : "maxWaiting", this.#limits);
     if (refusedChannel.hasSubscribers) refusedChannel.publish({ socket, cause });
     this.#outcome.refused(socket);
   }

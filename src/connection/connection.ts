@@ -209,7 +209,8 @@ export class Connection extends Traffic {
     const more = this.#untilMoved > 0 ? this.speaker?.extend?.() : undefined;
     if (more !== undefined) return Math.min(more, this.#untilMoved);
     const { limit, reason } = this.#deadline;
-    return limit === "none" || this.mayCut(reason, limit) ? undefined : Infinity;
+    // Each deadline passes once.
+    return limit === "none" || this.mayCut(reason, limit, null) ? undefined : Infinity;
   }
 
   /** Puts a layer on top of the ports: what is above is used from now on, and what is below is closed with it. @internal */
@@ -223,9 +224,7 @@ export class Connection extends Traffic {
   }
 
   /** Lets the current job finish, and then ends for `reason`. At once where there is no job. @internal */
-  endSoon(reason: CloseReason, limit: SafetyLimitName | null = null): void {
-    const cause = limit ?? closeReasons[reason].limit;
-    if (cause !== null && !this.mayCut(reason, cause)) return;
+  endSoon(reason: CloseReason, limit: SafetyLimitName | null = closeReasons[reason].limit): void {
     this.#soon ??= { reason, limit };
     this.#shouldClose = true;
     this.#endIfSoon();
@@ -238,17 +237,20 @@ export class Connection extends Traffic {
 
   /** The job is done and the connection is to close. @internal */
   finish(): void {
-    this.end(this.#soon?.reason ?? "completed", this.#soon?.limit);
+    this.end(this.#soon?.reason ?? "completed", this.#soon?.limit ?? null);
   }
 
-  /** See `kill`. @param limit where that is the reason @param isOver whether both ports are known to have closed @internal */
-  end(reason: CloseReason, limit: SafetyLimitName | null = null, isOver: boolean = false): void {
+  /**
+   * See `kill`. Whoever ends it for a limit has asked `mayCut`.
+   * @param limit whose doing it is
+   * @param isOver whether both ports are known to have closed
+   * @internal
+   */
+  end(reason: CloseReason, limit: SafetyLimitName | null = closeReasons[reason].limit, isOver: boolean = false): void {
     if (this.#ending !== null) return;
-    const cause = limit ?? closeReasons[reason].limit;
-    if (cause !== null && !this.mayCut(reason, cause)) return;
-    const ending: Ending = { reason, limit: cause, phase: this.#phase, linger: null };
+    const ending: Ending = { reason, limit, phase: this.#phase, linger: null };
     this.#ending = ending;
-    if (cause !== null && this.#isCutBy(cause)) warnOfFirstCut(cause, this.manager.safetyLimits);
+    if (limit !== null && this.#isCutBy(limit)) warnOfFirstCut(limit, this.manager.safetyLimits);
     this.timer.cancel();
     this.#set("draining");
     sayLastWords(this, reason);
@@ -295,9 +297,18 @@ export class Connection extends Traffic {
     }
   }
 
-  /** Whether a limit is to cut something of this connection; where the manager only observes, it is published instead. @internal */
-  mayCut(reason: CloseReason, limit: SafetyLimitName): boolean {
-    return !this.manager.observeOnly || spare(this, reason, limit);
+  /**
+   * Whether a limit is to cut something of this connection; where the manager only observes, it is published instead.
+   * @param what would be cut, which is published once for each limit however often it is asked; null where it is asked once
+   * @internal
+   */
+  mayCut(reason: CloseReason, limit: SafetyLimitName | null, what: object | null = this): boolean {
+    return limit === null || !this.manager.observeOnly || spare(this, { reason, limit, what });
+  }
+
+  /** Whether a deadline of the plan has passed and was only observed, so that none is in force. @internal */
+  get deadlineSpared(): boolean {
+    return this.manager.observeOnly && this.#movedTo === null && this.timer.deadline === Infinity;
   }
 
   #move(to: Phase): boolean {

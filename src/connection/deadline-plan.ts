@@ -12,7 +12,8 @@
  *  6. Once it is handled and only sending is left there is no deadline of the plan: the budget watches whether the
  *     client takes the bytes (`responseSendTimeout`, restarted by progress, and `minSendRate`).
  *  7. A connection that was upgraded has `upgradedIdleTimeout` from its last byte, in either direction.
- *  8. A program that moves a deadline (`adjustTimeout`, `resetTimeout`) moves the one in force, which is final then: no
+ *  8. In a drain the rest of a head has a short time, which is no limit's: it holds where limits only observe, too.
+ *  9. A program that moves a deadline (`adjustTimeout`, `resetTimeout`) moves the one in force, which is final then: no
  *     progress puts it off. The next phase sets its own.
  *
  * All of this is judged by a forgiving timer manager: our own pause never times a client out.
@@ -35,7 +36,7 @@ export interface PlannedDeadline {
 }
 
 export const plan: Readonly<
-  Record<"handshake" | "request" | "idle" | "response" | "sending" | "upgraded", PlannedDeadline>
+  Record<"handshake" | "request" | "idle" | "response" | "sending" | "upgraded" | "lastChance", PlannedDeadline>
 > = {
   handshake: { order: 0, limit: "handshakeTimeout", reason: "handshake-timeout" },
   request: { order: 1, limit: "requestReadTimeout", reason: "read-timeout" },
@@ -43,6 +44,7 @@ export const plan: Readonly<
   response: { order: 3, limit: "responseTimeout", reason: "response-timeout" },
   sending: { order: 4, limit: "none", reason: "send-timeout" },
   upgraded: { order: 5, limit: "upgradedIdleTimeout", reason: "upgraded-timeout" },
+  lastChance: { order: 6, limit: "none", reason: "read-timeout" },
 };
 
 /** The milliseconds of each deadline of the plan, in their order: one is looked up in every phase of every request. */

@@ -146,8 +146,12 @@ export function findRequest(value: unknown): ManagedRequest | undefined {
   if (typeof value !== "object" || value === null) {
     throw new ArgumentTypeError("value", "a request, a response, a stream or a socket", value);
   }
-  const { req, stream } = value as { req?: unknown; stream?: unknown };
-  // A request or response of node:http2 has a stream, a response of node:http a request.
-  const known = isObject(stream) ? stream : isObject(req) ? req : value;
+  const known = knownAs(value);
   return markedRequest(known) ?? connectionOf(known)?.speaker?.requestOf?.(known);
+}
+
+/** What a request is known by: for a request or response of node:http2 its stream, for a response of node:http its request. @internal */
+export function knownAs(value: object): object {
+  const { req, stream } = value as { req?: unknown; stream?: unknown };
+  return isObject(stream) ? stream : isObject(req) ? req : value;
 }

@@ -32,6 +32,8 @@ export interface Speaker {
   readonly waitsForClient?: boolean;
   /** Bytes that wait for the client to take them and that the output does not know of, because they go past it. */
   readonly unsentBytes?: number;
+  /** The request that an end of the connection for `reason` would cut, where there is one. */
+  accountable?(reason: CloseReason): object | null;
   /** Whether the protocol ends the output by itself, once its last words are out. */
   readonly endsOutput?: boolean;
 }

@@ -6,6 +6,8 @@ import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { Timer } from "../timers/timer.ts";
 import { Budget } from "./budget.ts";
+import { closeReasons } from "./close-reason.ts";
+import type { CloseReason } from "./close-reason.ts";
 import type { Connection } from "./connection.ts";
 import { KernelTable } from "./kernel-table.ts";
 import type { ConnectionRegistry } from "./registry.ts";
@@ -84,7 +86,8 @@ export class Sweeper {
   /** @returns milliseconds until it is to be looked at again, at the latest, as far as that is known */
   #look(connection: Connection, now: number, elapsed: number): number {
     if (connection.closeReason !== null) return Infinity;
-    if (now - connection.since >= this.#limits.maxConnectionAge * jitter(connection.id)) connection.endSoon("max-age");
+    const isOld = now - connection.since >= this.#limits.maxConnectionAge * jitter(connection.id);
+    if (isOld && connection.mayCut("max-age", "maxConnectionAge")) connection.endSoon("max-age");
     if (this.#speakersLook) connection.speaker?.look?.();
     const owes = connection.unsentBytes > 0 || connection.waitsForClient;
     const { budget } = connection;
@@ -98,8 +101,17 @@ export class Sweeper {
       return Infinity;
     }
     const reason = budget.look(connection, elapsed);
-    if (reason !== null) connection.end(reason, reason === "limit" ? "maxBufferedBytes" : null);
-    return budget.patience;
+    if (reason !== null) cutFor(reason, connection, budget);
+    const { patience } = budget;
+    // One that was spared is not hurried for.
+    return patience > 0 ? patience : Infinity;
+  }
+}
+
+function cutFor(reason: CloseReason, connection: Connection, budget: Budget): void {
+  const limit = reason === "limit" ? "maxBufferedBytes" : closeReasons[reason].limit;
+  if (connection.mayCut(reason, limit, connection.speaker?.accountable?.(reason) ?? budget)) {
+    connection.end(reason, limit);
   }
 }
 

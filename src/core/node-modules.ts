@@ -10,7 +10,10 @@ import type { IncomingMessage, Server as HttpServer } from "node:http";
 import type { Server as HttpsServer } from "node:https";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 
-type Http = Pick<typeof import("node:http"), "IncomingMessage" | "Server" | "ServerResponse" | "STATUS_CODES">;
+type Http = Pick<
+  typeof import("node:http"),
+  "IncomingMessage" | "maxHeaderSize" | "Server" | "ServerResponse" | "STATUS_CODES"
+>;
 type Tls = Pick<typeof import("node:tls"), "createSecureContext" | "createServer" | "Server" | "TLSSocket">;
 type Http2 = Pick<typeof import("node:http2"), "constants" | "createServer" | "Http2ServerRequest">;
 
@@ -20,8 +23,9 @@ let tls: Tls | undefined;
 let http2: Http2 | undefined;
 
 function takenFromHttp(): Http {
-  const { IncomingMessage, Server, ServerResponse, STATUS_CODES } = process.getBuiltinModule("node:http");
-  return { IncomingMessage, Server, ServerResponse, STATUS_CODES };
+  const { IncomingMessage, maxHeaderSize, Server, ServerResponse, STATUS_CODES } =
+    process.getBuiltinModule("node:http");
+  return { IncomingMessage, maxHeaderSize, Server, ServerResponse, STATUS_CODES };
 }
 
 // One by one: asking for all would make root certificates, and load what is loaded when it is asked for.

@@ -113,7 +113,7 @@ function listen(
     speaksHttp2: kind === "http2" || kind === "http2-secure",
     listens: server.listening,
   });
-  const { protocol, limits } = speechOf(server, kind, wanted);
+  const { protocol, limits } = speechOf(server, kind, wanted, observeOnly);
   try {
     return new Listener(server, protocol, custodian, { ...settings, safetyLimits: limits }, { observeOnly });
   } catch (error) {

@@ -11,6 +11,7 @@
 import type { Server, Socket } from "node:net";
 import { defineChannel } from "../core/channels.ts";
 import { Admission } from "../admission/admission.ts";
+import type { AdmissionLimit, AdmissionOutcome } from "../admission/admission.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { ConnectionHost } from "../connection/connection-host.ts";
 import { ConnectionManager } from "../connection/connection-manager.ts";
@@ -75,10 +76,11 @@ export class Listener implements ConnectionHost {
     this.manager = new ConnectionManager(options, { looks: protocol.looks, observeOnly });
     custodian.manage(this.manager.connections, connectionsKind);
     const { safetyLimits, plainTimers } = this.manager;
-    this.admission = new Admission(safetyLimits, plainTimers, {
-      admitted: (socket) => this.#connect(socket),
+    const outcome: AdmissionOutcome = {
+      admitted: (socket, spared) => this.#connect(socket, spared),
       refused: (socket) => this.#refuse(socket),
-    });
+    };
+    this.admission = new Admission(safetyLimits, plainTimers, outcome, observeOnly);
     this.#refusals = new Refusals(plainTimers, safetyLimits.lingerTimeout, this.admission.maxRefused);
     this.#connections = interceptEmit(server, "connection", (args) => this.#accept(args[0] as Socket));
     try {
@@ -134,14 +136,15 @@ export class Listener implements ConnectionHost {
     hearErrors(socket);
   }
 
-  /** One that has a permit. */
-  #connect(socket: Socket): void {
+  /** One that has a permit. @param spared the limit that would have kept it from it */
+  #connect(socket: Socket, spared: AdmissionLimit | null): void {
     if (socket.destroyed || this.#custodian.isShutDown) {
       socket.destroy();
       this.takeBack();
       return;
     }
     const connection = this.manager.accept(socket, this.#custodian);
+    if (spared !== null) connection.mayCut("refused", spared);
     const work = this.protocol.speak(connection, socket, this.#pass);
     if (work !== undefined) this.#note(work, connection);
     connection.host = this;

@@ -49,18 +49,21 @@ function enforcedAbove(kind: ServerKind): readonly SafetyLimitName[] {
   return [...enforcedByHttp2, ...(kind === "http2" ? [] : enforcedByHttp1), ...enforcedOnForms];
 }
 
-/** What a server of a kind speaks. What the program made stricter on the server stays as strict. */
-export function speechOf(server: NetServer, kind: ServerKind, limits: SafetyLimits): Speech {
+/**
+ * What a server of a kind speaks. What the program made stricter on the server stays as strict: as a limit of ours, or where
+ * limits only observe, by Node's own hand.
+ */
+export function speechOf(server: NetServer, kind: ServerKind, limits: SafetyLimits, observeOnly: boolean): Speech {
   if (kind === "net") return { protocol: net(), limits };
   if (kind === "tls") return { protocol: tls(server as TlsServer, net()), limits };
-  if (kind === "http2") return { protocol: http2(server as Http2Server, limits), limits };
-  if (kind === "http2-secure") return speechOfSecureHttp2(server as Http2SecureServer, limits);
-  const strict = stricterLimits(server as HttpServer, limits);
-  const web = http1(server as HttpServer, strict);
+  if (kind === "http2") return { protocol: http2(server as Http2Server, limits, observeOnly), limits };
+  if (kind === "http2-secure") return speechOfSecureHttp2(server as Http2SecureServer, limits, observeOnly);
+  const strict = observeOnly ? limits : stricterLimits(server as HttpServer, limits);
+  const web = http1(server as HttpServer, strict, observeOnly);
   return { protocol: kind === "https" ? tls(server as HttpsServer, web) : web, limits: strict };
 }
 
-function speechOfSecureHttp2(server: Http2SecureServer, limits: SafetyLimits): Speech {
-  const strict = allowsHttp1(server) ? stricterLimits(server, limits) : limits;
-  return { protocol: tls(server, negotiated(server, strict)), limits: strict };
+function speechOfSecureHttp2(server: Http2SecureServer, limits: SafetyLimits, observeOnly: boolean): Speech {
+  const strict = !observeOnly && allowsHttp1(server) ? stricterLimits(server, limits) : limits;
+  return { protocol: tls(server, negotiated(server, strict, observeOnly)), limits: strict };
 }

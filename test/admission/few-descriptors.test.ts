@@ -81,3 +81,36 @@ test(
     await once(server, "exit");
   },
 );
+
+const observedScript = `
+  const { createServer } = await import("node:net");
+  const { subscribe } = await import("node:diagnostics_channel");
+  const { manage } = await import(process.argv[1] + "/src/index.js");
+  let spared = 0;
+  subscribe("portreeve.connection.spared", ({ limit }) => (spared += limit === "maxConcurrent" ? 1 : 0));
+  const managed = manage(createServer((socket) => socket.pipe(socket)), {
+    observeOnly: true,
+    safetyLimits: { maxConcurrent: 5, maxWaiting: 20, waitTimeout: "30s" },
+  });
+  managed.servers[0].listen(0, "127.0.0.1", () => console.log(managed.servers[0].address().port));
+  setInterval(() => console.log([managed.connections.size, managed.waiting, spared].join(" ")), 50);
+`;
+
+test(
+  "where limits only observe more are served than maxConcurrent, and still no more than descriptors allow",
+  { skip },
+  async (t) => {
+    const { program: server, complaints } = startWithDescriptors(t, descriptors, observedScript);
+    const said: string[] = [];
+    server.stdout.setEncoding("utf8").on("data", (text: string) => said.push(...text.trim().split("\n")));
+    await until(() => said.length > 0);
+    const sockets = Array.from({ length: 30 }, () => connect(Number(said[0]), "127.0.0.1").on("error", () => {}));
+    t.after(() => sockets.forEach((socket) => socket.destroy()));
+    const counts = (): number[] => (said.length < 2 ? [] : (said.at(-1) ?? "").split(" ").map(Number));
+    await until(() => (counts()[0] ?? 0) + (counts()[1] ?? 0) === sockets.length);
+    const [served = 0, waiting = 0, spared = 0] = counts();
+    assert.ok(served > 5 && served <= descriptors / 2, `${served} at once`);
+    assert.deepEqual([waiting, spared], [sockets.length - served, served - 5]);
+    assert.equal(complaints(), "");
+  },
+);

@@ -152,7 +152,8 @@ test("flags set limits, the drain delay and excluded ports", async (t) => {
 });
 
 test("--observe-only cuts nothing and says what it would have cut", async (t) => {
-  const flags = ["--observe-only", "--limit", "responseTimeout=100ms", "--limit", "maxRequestBodyLength=4"];
+  const limits = ["responseTimeout=100ms", "maxRequestBodyLength=4", "maxConcurrent=1"];
+  const flags = ["--observe-only", ...limits.flatMap((limit) => ["--limit", limit])];
   const app = startApp(t, web, { run: flags });
   const port = await portOf(app);
   const slow = await busyClient(t, app, port);
@@ -168,6 +169,7 @@ test("--observe-only cuts nothing and says what it would have cut", async (t) =>
     /^portreeve: responseTimeout \(response-timeout\) would have cut 1, and was only observed$/m,
   );
   assert.match(app.stderr, /^portreeve: maxRequestBodyLength would have cut 1, and was only observed$/m);
+  assert.match(app.stderr, /^portreeve: maxConcurrent would have made wait 1, and was only observed$/m);
 });
 
 /** A folder with a configuration, and a folder in it. */

@@ -2,7 +2,7 @@
  * Why a form was not read. Both errors are in docs/errors.md.
  */
 import { PortreeveError, describe } from "../../core/errors.ts";
-import type { SafetyLimitName, SafetyLimits } from "../../limits/safety-limits.ts";
+import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 
 /** What a program answers: 400 for what is no form, 413 over a limit, 415 for a body that does not claim to be a form. */
 export type FormDataStatus = 400 | 413 | 415;
@@ -45,17 +45,3 @@ export function malformed(expected: string, received: unknown): FormDataError {
 export function truncated(received: string, cause?: unknown): FormDataError {
   return new FormDataError(400, null, "a whole form", received, cause === undefined ? undefined : { cause });
 }
-
-/** @throws FormDataError with 413 when more was received than the limit allows. */
-export function checkLimit(limits: SafetyLimits, limit: FormLimitName, received: number): void {
-  if (received > limits[limit]) throw new FormDataError(413, limit, limits[limit], received);
-}
-
-export type FormLimitName =
-  | "maxRequestBodyLength"
-  | "maxFormDataFields"
-  | "maxFormDataFieldLength"
-  | "maxFormDataFiles"
-  | "maxFormDataFileLength"
-  | "maxFormDataParts"
-  | "maxFormDataHeaderLength";

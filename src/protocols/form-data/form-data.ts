@@ -23,11 +23,12 @@ import { ArgumentTypeError } from "../../core/errors.ts";
 import { isIncomingMessage } from "../../core/node-modules.ts";
 import { checkOptions, optional } from "../../core/options.ts";
 import type { Custodian } from "../../custodian/custodian.ts";
-import { makeSafetyLimits, toSafetyLimits } from "../../limits/safety-limits.ts";
+import { toSafetyLimits } from "../../limits/safety-limits.ts";
 import type { SafetyLimits, SafetyLimitsOptions } from "../../limits/safety-limits.ts";
 import { readBody } from "./body.ts";
 import { loadDicer } from "./busboy.ts";
-import { FormDataError, checkLimit, malformed } from "./errors.ts";
+import { FormDataError, malformed } from "./errors.ts";
+import { FormLimits } from "./form-limits.ts";
 import { MultipartParser } from "./multipart.ts";
 import { parseParameters } from "./parameters.ts";
 import type { ParsedFormData } from "./parsed-form-data.ts";
@@ -35,7 +36,7 @@ import { requestOwner } from "./request-owner.ts";
 import { UrlencodedParser } from "./urlencoded.ts";
 
 export interface ParseFormDataOptions {
-  /** @default those of the request's manager, else makeSafetyLimits() */
+  /** In force in any case. @default those of the request's manager, which may only observe, else makeSafetyLimits() */
   safetyLimits?: SafetyLimits | SafetyLimitsOptions;
   /** The headers of a stream that has none of its own: those that the event 'stream' of an http2 server brings. */
   headers?: IncomingHttpHeaders;
@@ -71,12 +72,8 @@ export async function parseFormData(request: FormDataRequest, options?: ParseFor
   const headers = optional(given.headers, "options.headers", checkHeaders, (request as IncomingMessage).headers);
   if (headers === undefined) throw new ArgumentTypeError("options.headers", "the headers of the stream", undefined);
   const owner = requestOwner(body);
-  const limits = optional(
-    given.safetyLimits,
-    "options.safetyLimits",
-    toSafetyLimits,
-    owner.safetyLimits ?? makeSafetyLimits(),
-  );
+  const own = optional(given.safetyLimits, "options.safetyLimits", toSafetyLimits, undefined);
+  const limits = own === undefined ? owner.limits : new FormLimits(own, null);
   let parser: Parser | null = null;
   try {
     const chosen = await chooseParser(headers, limits, owner.custodian);
@@ -90,7 +87,7 @@ export async function parseFormData(request: FormDataRequest, options?: ParseFor
   }
 }
 
-async function chooseParser(headers: IncomingHttpHeaders, limits: SafetyLimits, custodian: Custodian): Promise<Parser> {
+async function chooseParser(headers: IncomingHttpHeaders, limits: FormLimits, custodian: Custodian): Promise<Parser> {
   const text = headers["content-type"] ?? "";
   const type = parseParameters(text);
   const [word = ""] = text.split(";", 1);
@@ -99,7 +96,7 @@ async function chooseParser(headers: IncomingHttpHeaders, limits: SafetyLimits, 
       return new MultipartParser(await loadDicer(), checkBoundary(type?.parameters.get("boundary")), limits, custodian);
     case "application/x-www-form-urlencoded":
       // Before anything is read: the client need not send it.
-      checkLimit(limits, "maxRequestBodyLength", Number(headers["content-length"] ?? 0));
+      limits.check("maxRequestBodyLength", Number(headers["content-length"] ?? 0));
       return new UrlencodedParser(limits);
     default:
       throw new FormDataError(

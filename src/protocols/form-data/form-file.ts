@@ -6,9 +6,8 @@ import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 import type { Custodian } from "../../custodian/custodian.ts";
-import type { SafetyLimits } from "../../limits/safety-limits.ts";
 import { ByteCollector } from "./byte-collector.ts";
-import { checkLimit } from "./errors.ts";
+import type { FormLimits } from "./form-limits.ts";
 import type { PartHeader } from "./part-header.ts";
 import { TemporaryFile } from "./temporary-file.ts";
 
@@ -37,14 +36,14 @@ export class IncomingFile implements FormDataFile {
   readonly field: string;
   readonly filename: string;
   readonly contentType: string;
-  readonly #limits: SafetyLimits;
+  readonly #limits: FormLimits;
   readonly #custodian: Custodian;
   readonly #collector: ByteCollector = new ByteCollector();
   #size = 0;
   #content: Buffer | null = null;
   #file: TemporaryFile | null = null;
 
-  constructor(header: PartHeader, filename: string, limits: SafetyLimits, custodian: Custodian) {
+  constructor(header: PartHeader, filename: string, limits: FormLimits, custodian: Custodian) {
     this.field = header.name;
     this.filename = filename;
     this.contentType = header.contentType ?? "text/plain";
@@ -77,7 +76,7 @@ export class IncomingFile implements FormDataFile {
   /** More of it came. @throws FormDataError over `maxFormDataFileLength` */
   append(data: Uint8Array): void {
     this.#size += data.length;
-    checkLimit(this.#limits, "maxFormDataFileLength", this.#size);
+    this.#limits.check("maxFormDataFileLength", this.#size);
     this.#collector.append(data);
   }
 
@@ -106,6 +105,6 @@ export class IncomingFile implements FormDataFile {
   }
 
   get #isLong(): boolean {
-    return this.#size > this.#limits.formDataFileMemoryThreshold;
+    return this.#size > this.#limits.values.formDataFileMemoryThreshold;
   }
 }

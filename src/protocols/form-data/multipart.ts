@@ -7,12 +7,12 @@
  */
 import type { Readable } from "node:stream";
 import type { Custodian } from "../../custodian/custodian.ts";
-import type { SafetyLimits } from "../../limits/safety-limits.ts";
 import { hearHeaders } from "./busboy.ts";
 import type { Dicer, DicerClass } from "./busboy.ts";
 import { ByteCollector } from "./byte-collector.ts";
-import { FormDataParserError, checkLimit, malformed, truncated } from "./errors.ts";
+import { FormDataParserError, malformed, truncated } from "./errors.ts";
 import { IncomingFile } from "./form-file.ts";
+import type { FormLimits } from "./form-limits.ts";
 import { FormDataEntries } from "./parsed-form-data.ts";
 import type { ParsedFormData } from "./parsed-form-data.ts";
 import { parsePartHeader } from "./part-header.ts";
@@ -31,7 +31,7 @@ interface Sink {
 }
 
 export class MultipartParser {
-  readonly #limits: SafetyLimits;
+  readonly #limits: FormLimits;
   readonly #custodian: Custodian;
   readonly #dicer: Dicer;
   readonly #form: FormDataEntries = new FormDataEntries();
@@ -48,7 +48,7 @@ export class MultipartParser {
   #header: ByteCollector = new ByteCollector();
   #work: Promise<void>[] = [];
 
-  constructor(Dicer: DicerClass, boundary: string, limits: SafetyLimits, custodian: Custodian) {
+  constructor(Dicer: DicerClass, boundary: string, limits: FormLimits, custodian: Custodian) {
     this.#limits = limits;
     this.#custodian = custodian;
     // Its own reading of headers is turned off; ours is exact.
@@ -97,7 +97,7 @@ export class MultipartParser {
   #beginPart(part: Readable): void {
     this.#finishPart();
     this.#parts++;
-    checkLimit(this.#limits, "maxFormDataParts", this.#parts);
+    this.#limits.check("maxFormDataParts", this.#parts);
     this.#begin(part, null);
   }
 
@@ -110,7 +110,7 @@ export class MultipartParser {
 
   #readHeader(piece: Buffer, isLast: boolean): void {
     this.#header.append(piece);
-    checkLimit(this.#limits, "maxFormDataHeaderLength", this.#header.size - framing);
+    this.#limits.check("maxFormDataHeaderLength", this.#header.size - framing);
     if (!isLast) return;
     const text = this.#header.take().toString();
     const start = text.indexOf("\r\n");
@@ -121,11 +121,11 @@ export class MultipartParser {
 
   #field(name: string): Sink {
     this.#fields++;
-    checkLimit(this.#limits, "maxFormDataFields", this.#fields);
+    this.#limits.check("maxFormDataFields", this.#fields);
     const collector = new ByteCollector();
     return {
       append: (data) => {
-        checkLimit(this.#limits, "maxFormDataFieldLength", collector.size + data.length);
+        this.#limits.check("maxFormDataFieldLength", collector.size + data.length);
         collector.append(data);
       },
       finish: () => {
@@ -136,7 +136,7 @@ export class MultipartParser {
   }
 
   #file(header: ReturnType<typeof parsePartHeader>, filename: string): Sink {
-    checkLimit(this.#limits, "maxFormDataFiles", this.#files.length + 1);
+    this.#limits.check("maxFormDataFiles", this.#files.length + 1);
     const file = new IncomingFile(header, filename, this.#limits, this.#custodian);
     this.#files.push(file);
     return {
@@ -155,7 +155,7 @@ export class MultipartParser {
   /** Nobody needs it, and it must not go on for ever: it may be as long as the header of a part. */
   #countOutside(data: Buffer): void {
     this.#outside += data.length;
-    checkLimit(this.#limits, "maxFormDataHeaderLength", this.#outside);
+    this.#limits.check("maxFormDataHeaderLength", this.#outside);
   }
 
   /** Takes what has come of the present part; at its end this also lets the stream end. */

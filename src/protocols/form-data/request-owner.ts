@@ -5,15 +5,18 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { Readable } from "node:stream";
 import { isIncomingMessage } from "../../core/node-modules.ts";
-import { findRequest } from "../../connection/managed-request.ts";
+import { findRequest, knownAs } from "../../connection/managed-request.ts";
+import type { ManagedRequest } from "../../connection/managed-request.ts";
 import type { Custodian } from "../../custodian/custodian.ts";
 import { makeCustodian } from "../../custodian/make-custodian.ts";
-import type { SafetyLimits } from "../../limits/safety-limits.ts";
+import { makeSafetyLimits } from "../../limits/safety-limits.ts";
+import { FormLimits } from "./form-limits.ts";
+import type { FormLimitName } from "./form-limits.ts";
 
 export interface RequestOwner {
   readonly custodian: Custodian;
-  /** Those of the request's manager, if it has one. */
-  readonly safetyLimits?: SafetyLimits;
+  /** Those of the request's manager, where it has one; else the safe defaults. */
+  readonly limits: FormLimits;
 }
 
 const owners = new WeakMap<object, RequestOwner>();
@@ -22,13 +25,11 @@ let isWatching = false;
 /** The same owner each time it is asked. */
 export function requestOwner(request: Readable): RequestOwner {
   const managed = findRequest(request);
-  if (managed !== undefined) {
-    return { custodian: managed.custodian, safetyLimits: managed.connection.manager.safetyLimits };
-  }
+  if (managed !== undefined) return { custodian: managed.custodian, limits: limitsOf(managed, request) };
   const known = owners.get(request);
   if (known !== undefined) return known;
   const custodian = makeCustodian(null, { name: "request" });
-  const owner = { custodian };
+  const owner = { custodian, limits: new FormLimits(makeSafetyLimits(), null) };
   owners.set(request, owner);
   const end = (): void => void custodian.shutdownAll("the request has ended");
   if (isIncomingMessage(request)) {
@@ -44,6 +45,12 @@ export function requestOwner(request: Readable): RequestOwner {
     if (stream.destroyed) end();
   }
   return owner;
+}
+
+function limitsOf({ connection }: ManagedRequest, request: Readable): FormLimits {
+  const { safetyLimits, observeOnly } = connection.manager;
+  const spare = (limit: FormLimitName): void => void connection.mayCut("limit", limit, knownAs(request));
+  return new FormLimits(safetyLimits, observeOnly ? spare : null);
 }
 
 /** Node tells of each response that was sent, and of its request. */

@@ -2,9 +2,8 @@
  * application/x-www-form-urlencoded, as the URL standard parses it, pair by pair as it comes. It never fails but over a
  * limit: what is no escape stands for itself.
  */
-import type { SafetyLimits } from "../../limits/safety-limits.ts";
 import { ByteCollector } from "./byte-collector.ts";
-import { checkLimit } from "./errors.ts";
+import type { FormLimits } from "./form-limits.ts";
 import { FormDataEntries } from "./parsed-form-data.ts";
 import type { ParsedFormData } from "./parsed-form-data.ts";
 
@@ -15,7 +14,7 @@ const plus = 0x2b;
 const space = 0x20;
 
 export class UrlencodedParser {
-  readonly #limits: SafetyLimits;
+  readonly #limits: FormLimits;
   readonly #form: FormDataEntries = new FormDataEntries();
   readonly #pair: ByteCollector = new ByteCollector();
   /** An escape has three bytes: a pair that is longer has a name or a value over its limit. */
@@ -23,15 +22,16 @@ export class UrlencodedParser {
   #received = 0;
   #fields = 0;
 
-  constructor(limits: SafetyLimits) {
+  constructor(limits: FormLimits) {
     this.#limits = limits;
-    this.#longestPair = 3 * (limits.maxFormDataHeaderLength + limits.maxFormDataFieldLength) + 1;
+    const { maxFormDataHeaderLength, maxFormDataFieldLength } = limits.values;
+    this.#longestPair = limits.areInForce ? 3 * (maxFormDataHeaderLength + maxFormDataFieldLength) + 1 : Infinity;
   }
 
   /** @throws FormDataError over a limit. */
   take(chunk: Buffer): undefined {
     this.#received += chunk.length;
-    checkLimit(this.#limits, "maxRequestBodyLength", this.#received);
+    this.#limits.check("maxRequestBodyLength", this.#received);
     let start = 0;
     for (let end = chunk.indexOf(ampersand); end !== -1; end = chunk.indexOf(ampersand, start)) {
       this.#pair.append(chunk.subarray(start, end));
@@ -57,13 +57,13 @@ export class UrlencodedParser {
     const pair = this.#pair.take();
     if (pair.length === 0) return;
     this.#fields++;
-    checkLimit(this.#limits, "maxFormDataFields", this.#fields);
+    this.#limits.check("maxFormDataFields", this.#fields);
     const split = pair.indexOf(equals);
     const name = decode(split === -1 ? pair : pair.subarray(0, split));
     // In a multipart form the name is in the header.
-    checkLimit(this.#limits, "maxFormDataHeaderLength", name.length);
+    this.#limits.check("maxFormDataHeaderLength", name.length);
     const value = split === -1 ? Buffer.alloc(0) : decode(pair.subarray(split + 1));
-    checkLimit(this.#limits, "maxFormDataFieldLength", value.length);
+    this.#limits.check("maxFormDataFieldLength", value.length);
     this.#form.add(name.toString(), value.toString());
   }
 }

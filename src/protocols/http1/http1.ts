@@ -35,8 +35,8 @@ export const enforcedByHttp1: readonly SafetyLimitName[] = [
 ];
 
 /** Speaks HTTP/1.1 on the sockets of `server`, with the program's own listeners. */
-export function http1(server: Server & HttpSettings, limits: SafetyLimits): Protocol {
-  const settings = new ServerSettings(server, limits);
+export function http1(server: Server & HttpSettings, limits: SafetyLimits, observeOnly: boolean): Protocol {
+  const settings = new ServerSettings(server, limits, observeOnly);
   let meet: ((socket: Socket) => void) | undefined;
   const connectionOn = ({ socket }: IncomingMessage): Connection | undefined => {
     const connection = connectionOfPort(socket);
@@ -195,18 +195,16 @@ function endUnparsed(connection: Connection, error: NodeJS.ErrnoException): void
     if (!(speaker instanceof Http1Speaker && speaker.answersFirst("client-ended"))) connection.end("client-ended");
     return;
   }
-  // The program's own requestTimeout.
+  // The parser may refuse a request before we had a look at it.
+  if (speaker instanceof Http1Speaker) speaker.look();
+  // The timeouts of node:http's own, where they are in force.
   if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") {
-    connection.end("read-timeout");
+    connection.end("read-timeout", null);
     return;
   }
-  if (speaker instanceof Http1Speaker) {
-    // The parser may refuse a request before we had a look at it.
-    speaker.look();
-    if (isProtocolError(error)) {
-      speaker.parserStatus = parserStatus(error.code);
-      if (speaker.answersFirst("protocol-error")) return;
-    }
+  if (speaker instanceof Http1Speaker && isProtocolError(error)) {
+    speaker.parserStatus = parserStatus(error.code);
+    if (speaker.answersFirst("protocol-error")) return;
   }
   connection.portFailed(error);
 }

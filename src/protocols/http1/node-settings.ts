@@ -1,6 +1,7 @@
 /**
  * One clock a server: what node:http sets by itself on a server is replaced by the limits of its manager where the
- * program left it alone, and kept where the program made it stricter.
+ * program left it alone, and kept where the program made it stricter. Where limits only observe nothing takes its place,
+ * and all of it stays.
  */
 import { nodeHttp } from "../../core/node-modules.ts";
 import type { SafetyLimits } from "../../limits/safety-limits.ts";
@@ -27,15 +28,18 @@ const sightings = 3;
 /** The settings in use on one server, and how its connections learn of the end of a response. */
 export class ServerSettings {
   readonly #server: HttpSettings;
+  /** Whether the limits have taken the place of node:http's timeouts. */
+  readonly areOurs: boolean;
   readonly #own: Readonly<Record<string, PropertyDescriptor | undefined>>;
   /** The milliseconds that node:http has asked its idle timers for until now. */
   readonly earlierIdleTimer: number;
   #sightings = 0;
 
-  constructor(server: HttpSettings, limits: SafetyLimits) {
+  constructor(server: HttpSettings, limits: SafetyLimits, observeOnly: boolean) {
     this.#server = server;
+    this.areOurs = !observeOnly;
     this.earlierIdleTimer = this.idleTimer();
-    const ours = settingsFor(server, limits);
+    const ours = observeOnly ? repairs : settingsFor(server, limits);
     this.#own = Object.fromEntries(Object.keys(ours).map((name) => [name, ownProperty(server, name)]));
     Object.assign(server, ours);
   }
@@ -85,6 +89,9 @@ function stricter(limit: number, set: number | null | undefined, byDefault: numb
   return typeof set !== "number" || set <= 0 || set === byDefault ? limit : Math.min(limit, set);
 }
 
+/** No limit's doing: a client that sends FIN after its request gets its answer. */
+const repairs: HttpSettings = { httpAllowHalfOpen: true };
+
 function settingsFor(server: HttpSettings, limits: SafetyLimits): HttpSettings {
   const { requestTimeout, keepAliveTimeout, maxHeaderSize = 0 } = server;
   const { maxRequestLineLength, maxRequestHeaderLength, idleTimeout } = limits;
@@ -99,8 +106,8 @@ function settingsFor(server: HttpSettings, limits: SafetyLimits): HttpSettings {
     keepAliveTimeout: idleTimeout < Infinity ? idleTimeout : keepAliveTimeout === 0 ? 0 : longestKeepAlive,
     // Counted by us: node:http drops what is over its own count, and serves the rest.
     maxHeadersCount: 0,
-    ...(maxHeaderSize === 0 && room !== Infinity ? { maxHeaderSize: room } : {}),
-    httpAllowHalfOpen: true,
+    ...(maxHeaderSize === 0 && room !== Infinity ? { maxHeaderSize: Math.max(room, nodeHttp.maxHeaderSize) } : {}),
+    ...repairs,
   };
 }
 

@@ -71,7 +71,8 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     const { safetyLimits } = connection.manager;
     const { broken, hasBody, bodyIsLimited } = judgeHead(requestLineLength(request), request.rawHeaders, safetyLimits);
     this.#requests++;
-    if (this.#requests > safetyLimits.maxRequestsPerConnection && connection.endsSoon) {
+    const { maxRequestsPerConnection } = safetyLimits;
+    if (this.#requests > maxRequestsPerConnection && connection.endsSoon && !connection.manager.observeOnly) {
       // It came behind the last that is served, and will not be answered. Nor need what follows it be read.
       connection.input.pause();
       return false;
@@ -79,9 +80,10 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     if (this.response !== null) (this.behind ??= []).push(response);
     else this.#takeTurn(response, hasBody);
     if (this.#settings.watchesResponses || this.behind !== null) this.#watchEnds();
-    if (this.#requests >= safetyLimits.maxRequestsPerConnection)
+    if (this.#requests >= maxRequestsPerConnection && connection.mayCut("limit", "maxRequestsPerConnection")) {
       connection.endSoon("limit", "maxRequestsPerConnection");
-    if (broken !== null && connection.mayCut("limit", broken)) {
+    }
+    if (broken !== null && connection.mayCut("limit", broken, request)) {
       this.#refuse(response, broken);
       return false;
     }
@@ -102,7 +104,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     const socket = connection.input as Socket;
     this.#adopted = true;
     // Ours decides from now on; node:http believes that its own is still set.
-    if (socket.timeout === this.#settings.earlierIdleTimer) {
+    if (this.#settings.areOurs && socket.timeout === this.#settings.earlierIdleTimer) {
       Socket.prototype.setTimeout.call(socket, 0);
       this.#idleTimerTaken = true;
     }
@@ -130,6 +132,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
   #receive(request: IncomingMessage, most: number): void {
     const { connection } = this;
     this.body = new IncomingBody(request, connection, most, () => {
+      if (!connection.mayCut("limit", "maxRequestBodyLength", request)) return;
       if (!this.answersFirst("limit", "maxRequestBodyLength")) connection.end("limit", "maxRequestBodyLength");
     });
   }
@@ -168,7 +171,10 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     const left = this.#deadline(response) - connection.manager.timers.clock.now();
     if (left > 0) return left;
     const reason: CloseReason = this.waitsForClient ? "read-timeout" : "response-timeout";
-    if (!connection.mayCut(reason, closeReasons[reason].limit ?? "responseTimeout")) return Infinity;
+    if (!connection.mayCut(reason, closeReasons[reason].limit, response.req)) {
+      // Whichever of its deadlines passes next, it has begun to count by now.
+      return connection.manager.safetyLimits.responseTimeout || Infinity;
+    }
     connection.end(reason);
     return undefined;
   }
@@ -191,7 +197,6 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
   answersFirst(reason: CloseReason, limit: SafetyLimitName | null = null): boolean {
     if (this.whole === 0) return false;
     const { connection } = this;
-    if (limit !== null && !connection.mayCut(reason, limit)) return true;
     this.fault ??= this.body?.complete === false ? "newest" : "behind";
     connection.endSoon(reason, limit);
     this.#announceClose();
@@ -230,6 +235,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
       const { timers, safetyLimits } = connection.manager;
       // The other half of a short grace is for the client to see its 408.
       const chance = Math.min(connection.timer.deadline - timers.clock.now(), safetyLimits.lingerTimeout, grace / 2);
+      connection.enter("reading", plan.lastChance);
       connection.timer.reset(Math.max(0, chance));
     }
   }
@@ -246,6 +252,10 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     }
     // node:http believes that its own timer has been running.
     if (this.#idleTimerTaken && this.response === null) socket.setTimeout(this.#settings.idleTimer());
+  }
+
+  accountable(reason: CloseReason): object | null {
+    return (reason === "receive-rate" ? this.newest : this.response)?.req ?? null;
   }
 
   requestOf(value: object): ManagedRequest | undefined {
@@ -279,16 +289,16 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
   /**
    * What node:http sets on the socket: its own timer, of which only the news that idle begins and ends is taken. As ever, one
    * that the program has set on the socket does not outlast the response, nor the wait for the next request.
-   * @returns whether it is taken
+   * @returns whether it is taken, which it is not where it stays in force
    */
   takeIdleTimer(ms: number): boolean {
     const socket = this.connection.input as Socket;
     if (ms === this.#settings.idleTimer()) {
-      if (isTimed(socket)) Socket.prototype.setTimeout.call(socket, 0);
-      this.#idleTimerTaken = true;
+      this.#idleTimerTaken = this.#settings.areOurs;
+      if (this.#idleTimerTaken && isTimed(socket)) Socket.prototype.setTimeout.call(socket, 0);
       this.#settings.idleTimerSeen();
       this.#answered();
-      return true;
+      return this.#idleTimerTaken;
     }
     if (!this.#idleTimerTaken) return false;
     this.#idleTimerTaken = false;
@@ -358,7 +368,10 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
       return;
     }
     this.#silence ??= new Silence();
-    if (this.#silence.isTooLong(response, connection, now)) connection.end("response-stalled", "responseSendTimeout");
+    if (!this.#silence.isTooLong(response, connection, now)) return;
+    if (connection.mayCut("response-stalled", "responseSendTimeout", response.req)) {
+      connection.end("response-stalled", "responseSendTimeout");
+    }
   }
 
   /** By its event, where node:http gives no other news of the end of a response. */

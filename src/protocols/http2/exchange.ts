@@ -71,6 +71,8 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
   /** Why it was cut. */
   #cutFor: CloseReason | null = null;
   #bodyAllowed = 0;
+  /** Where a deadline has passed and was only observed: when it is asked again, by the clock. */
+  #sparedUntil = 0;
   closedBy: StreamKeeper["closedBy"] = null;
   hasTimeout = false;
   /** Its place among the open ones of its session. */
@@ -94,6 +96,10 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
   /** When it must have gone on, by the clock. */
   get deadline(): number {
     if (this.#cutFor !== null) return Infinity;
+    return Math.max(this.#inForce, this.#sparedUntil);
+  }
+
+  get #inForce(): number {
     const { body, stream } = this;
     const { safetyLimits, timers } = this.connection.manager;
     const moved = this.#request?.movedDeadline;
@@ -108,7 +114,10 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
   expire(): void {
     const awaited = !this.#isMoved && this.#bodyIsOwed;
     const reason = awaited ? "read-timeout" : "response-timeout";
-    this.cut(reason, closeReasons[reason].limit);
+    if (this.cut(reason, closeReasons[reason].limit)) return;
+    const { timers, safetyLimits } = this.connection.manager;
+    // Whichever of its deadlines passes next, it has begun to count by now.
+    this.#sparedUntil = timers.clock.now() + safetyLimits.responseTimeout;
   }
 
   /** To be called many times a second. @returns whether it was cut */
@@ -131,15 +140,13 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
     }
     this.#sending ??= new StreamSending(stream, safetyLimits);
     cut ??= this.#sending.look(session, owed, now);
-    if (cut === null) return false;
-    this.cut(cut.reason, cut.limit);
-    return true;
+    return cut !== null && this.cut(cut.reason, cut.limit);
   }
 
-  /** Ends this stream, and no other: with an answer where nothing was sent yet, else with a reset. */
-  cut(reason: CloseReason, limit: SafetyLimitName | null): void {
+  /** Ends this stream, and no other: with an answer where nothing was sent yet, else with a reset. @returns whether it does */
+  cut(reason: CloseReason, limit: SafetyLimitName | null): boolean {
     const { connection, stream } = this;
-    if (this.#cutFor !== null || stream.destroyed || (limit !== null && !connection.mayCut(reason, limit))) return;
+    if (this.#cutFor !== null || stream.destroyed || !connection.mayCut(reason, limit, stream)) return false;
     this.#cutFor = reason;
     const byLimit = limit !== null && !(this.#isMoved && closeReasons[reason].limit === limit);
     if (byLimit) warnOfFirstCut(limit, connection.manager.safetyLimits);
@@ -148,6 +155,7 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
     if (status === null || stream.closed || phase === "sending") cutOff(stream, http2Code(reason));
     else answerAndCutOff(stream, status);
     if (cutChannel.hasSubscribers) cutChannel.publish({ connection, stream, reason, limit, phase });
+    return true;
   }
 
   /** Its session ends now: with a status, where nothing was sent yet and there is one; else what was sent has no end. */

@@ -38,8 +38,8 @@ export const enforcedByHttp2: readonly SafetyLimitName[] = [
 const goaway = Buffer.from(`000000040000000000000008070000000000${"0".repeat(16)}`, "hex");
 
 /** Speaks HTTP/2 on the sockets of `server`, with the program's own listeners. */
-export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLimits): Protocol {
-  const restoreSettings = limitStreams(server, limits);
+export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLimits, observeOnly: boolean): Protocol {
+  const restoreSettings = observeOnly ? undefined : limitStreams(server, limits);
   /** The connection whose session is just being made: 'session' is emitted from within. */
   let arriving: Http2Speaker | null = null;
   const sessions = interceptEmit(server, "session", (args) => {
@@ -103,15 +103,15 @@ export function http2(server: Http2Server | Http2SecureServer, limits: SafetyLim
     detach() {
       sessions.restore();
       streams?.restore();
-      restoreSettings();
+      restoreSettings?.();
     },
   };
 }
 
 /** Speaks what a client of a secure server has chosen in its TLS handshake: HTTP/2, or HTTP/1.1 where the server allows it. */
-export function negotiated(server: Http2SecureServer, limits: SafetyLimits): Protocol {
-  const above = http2(server, limits);
-  const older = allowsHttp1(server) ? http1(server, limits) : null;
+export function negotiated(server: Http2SecureServer, limits: SafetyLimits, observeOnly: boolean): Protocol {
+  const above = http2(server, limits, observeOnly);
+  const older = allowsHttp1(server) ? http1(server, limits, observeOnly) : null;
   return {
     ...above,
     enforces: [...above.enforces, ...(older?.enforces ?? [])],

@@ -116,7 +116,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     const now = connection.manager.timers.clock.now();
     const sent = this.#sent;
     for (const exchange of this.#open) this.#control.allow(exchange.bodyProgress());
-    if (this.#control.judges && !this.#control.look((connection.input as Socket).bytesRead, sent, now)) {
+    const isFlood = this.#control.judges && !this.#control.look((connection.input as Socket).bytesRead, sent, now);
+    if (isFlood && connection.mayCut("abuse", "maxControlFrames", null)) {
       connection.end("abuse", "maxControlFrames");
       return;
     }
@@ -140,7 +141,11 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     const { connection } = this;
     const { timers, safetyLimits } = connection.manager;
     const now = timers.clock.now();
-    if (this.#handshakeBy <= now) return undefined;
+    if (this.#handshakeBy <= now) {
+      if (connection.mayCut("handshake-timeout", "handshakeTimeout", null)) return undefined;
+      this.#handshakeBy = Infinity;
+      if (this.#open.size === 0) return Infinity;
+    }
     let next = this.#handshakeBy;
     const busy = this.#open.size > 0;
     for (const exchange of this.#open) {
@@ -153,7 +158,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     // The client is still taking what the last streams have sent.
     if (this.unsentBytes > 0) return safetyLimits.idleTimeout;
     if (this.#leaving) this.#finished();
-    return undefined;
+    // As long as it shakes hands no other deadline is in force, and that one was told.
+    return this.#shakesHands && connection.manager.observeOnly ? Infinity : undefined;
   }
 
   lastWords(reason: CloseReason): void {
@@ -285,15 +291,17 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     const exchange = this.#take(event[0], isClosed);
     const size = headSize(event[3]);
     this.#control.allow(allowanceFor(event, size));
-    if (this.#requests >= safetyLimits.maxRequestsPerConnection) {
+    const isLast = this.#requests >= safetyLimits.maxRequestsPerConnection;
+    if (isLast && connection.mayCut("limit", "maxRequestsPerConnection")) {
       connection.endSoon("limit", "maxRequestsPerConnection");
     }
+    if (connection.manager.observeOnly) this.#spareTooMany(event[0]);
     if (connection.shouldClose) this.#leave();
     // One that is short, and that no body follows, breaks no limit.
     if (hasBody(event) || !isShort(size, event[3], safetyLimits)) {
       const { broken, bodyIsLimited } = judgeHead(0, event[3], safetyLimits);
       if (hasBody(event)) exchange.receive(bodyIsLimited ? safetyLimits.maxRequestBodyLength : Infinity);
-      if (broken !== null && connection.mayCut("limit", broken)) {
+      if (broken !== null && connection.mayCut("limit", broken, event[0])) {
         exchange.cut("limit", broken);
         return null;
       }
@@ -303,6 +311,15 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     // While it is the only one, the connection has the same deadline.
     else if (this.#open.size > 1 || this.#shakesHands) this.hasten(exchange.at);
     return exchange;
+  }
+
+  /** Of `maxConcurrentStreams` clients are not told where limits only observe, and so nghttp2 refuses nobody. */
+  #spareTooMany(stream: ServerHttp2Stream): void {
+    const { maxConcurrentStreams } = this.connection.manager.safetyLimits;
+    if (this.#open.size <= maxConcurrentStreams) return;
+    let open = 0;
+    for (const exchange of this.#open) if (!exchange.stream.closed) open++;
+    if (open > maxConcurrentStreams) this.connection.mayCut("limit", "maxConcurrentStreams", stream);
   }
 
   #take(stream: ServerHttp2Stream, isClosed: boolean): Exchange {
@@ -416,8 +433,11 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   #countReset(): void {
     const { connection } = this;
     const { clock } = connection.manager.timers;
+    if (this.#resets.add(1, clock.now())) return;
     // Not from within a callback of nghttp2.
-    if (!this.#resets.add(1, clock.now())) setImmediate(() => connection.end("abuse", "maxStreamResets"));
+    setImmediate(() => {
+      if (connection.mayCut("abuse", "maxStreamResets", null)) connection.end("abuse", "maxStreamResets");
+    });
   }
 }
 

@@ -52,7 +52,7 @@ class NetSpeaker implements Speaker {
     if (passed === this.#passed) return;
     this.#passed = passed;
     this.#passedAt = connection.manager.timers.clock.now();
-    if (connection.phase === "idle") connection.enter("handling", plan.idle);
+    if (connection.phase === "idle" || connection.deadlineSpared) connection.enter("handling", plan.idle);
   }
 
   /** While the client owes us the taking of bytes it is not the silence that counts. */

@@ -35,7 +35,8 @@ export function tls(server: Server, above: Protocol): Protocol {
     }
   });
   const onFailure = (error: NodeJS.ErrnoException, secure: TLSSocket): void => {
-    handshakes.take(secure)?.connection.end(handshakeFailure(error));
+    // No limit's doing: where a deadline has passed it is Node's own, since ours needs no event.
+    handshakes.take(secure)?.connection.end(handshakeFailure(error), null);
     // The program's own listeners may have left it open.
     secure.destroy();
   };

@@ -4,6 +4,7 @@
 import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
+import { plan } from "../../connection/deadline-plan.ts";
 import type { Speaker } from "../../connection/speaker.ts";
 import { closeFrame, ping } from "./frames.ts";
 import { hasWebSocket } from "./ws.ts";
@@ -43,6 +44,7 @@ export class UpgradedSpeaker implements Speaker {
     if (passed !== this.#passed) {
       this.#passed = passed;
       this.#passedAt = now;
+      if (connection.deadlineSpared) connection.enter("upgraded", plan.upgraded);
     }
     const elapsed = Math.min(now - this.#lookedAt, longestLook);
     this.#lookedAt = now;
@@ -122,7 +124,11 @@ export class UpgradedSpeaker implements Speaker {
     this.#mute += elapsed;
     if (this.#mute < pingInterval || !this.#speaksWebSocket) return;
     if (this.#asked) {
-      connection.end("upgraded-timeout", "pingInterval");
+      // Until something comes, it stays as mute as it is.
+      this.#mute = -Infinity;
+      if (connection.mayCut("upgraded-timeout", "pingInterval", null)) {
+        connection.end("upgraded-timeout", "pingInterval");
+      }
       return;
     }
     this.#mute = 0;

@@ -13,7 +13,7 @@ import { kernelIsMute, seenByClient } from "../../support/kernel.ts";
 import { connectTo } from "../../support/tcp-client.ts";
 import { settle, startWeb, until } from "../../protocols/http2/web.ts";
 import type { Kind, Web } from "../../protocols/http2/web.ts";
-import { listenForEndings, onlyOne, resolution, secureSocket } from "./scene.ts";
+import { listenForEndings, listenForSpared, onlyOne, resolution, secureSocket } from "./scene.ts";
 import type { Stage } from "./scene.ts";
 
 export interface Http2Scene extends Web, Stage {
@@ -73,7 +73,12 @@ export function answer(stream: ServerHttp2Stream, body: string | Buffer): void {
   stream.end(body);
 }
 
-export async function startHttp2(t: TestContext, kind: Kind, limits: SafetyLimitsOptions = {}): Promise<Http2Scene> {
+export async function startHttp2(
+  t: TestContext,
+  kind: Kind,
+  limits: SafetyLimitsOptions = {},
+  observeOnly = false,
+): Promise<Http2Scene> {
   const begun = new Map<number, ServerHttp2Stream>();
   const web = await startWeb(
     t,
@@ -82,7 +87,7 @@ export async function startHttp2(t: TestContext, kind: Kind, limits: SafetyLimit
       begun.set(stream.id ?? 0, stream);
       (handlers[headers[":path"] ?? ""] ?? measure)(stream);
     },
-    { limits },
+    { limits, observeOnly },
   );
   const only = (): Connection => onlyOne(web.managed.connections);
   const reaches = (phase: string): Promise<void> =>
@@ -114,6 +119,7 @@ export async function startHttp2(t: TestContext, kind: Kind, limits: SafetyLimit
     only,
     reaches,
     endings: listenForEndings(t, web.clock),
+    spared: listenForSpared(t, web.clock),
   };
 }
 

@@ -107,6 +107,13 @@ for (const [name, settings, allowed] of [
   });
 }
 
+test("a head that breaks none of small limits is served: they do not lower Node's own ceiling", async (t) => {
+  const web = await startWeb(t, server({}), { maxRequestLineLength: 100, maxRequestHeaderLength: 100 });
+  const client = await web.connect();
+  client.write(get("/", ...Array.from({ length: 50 }, (_, i) => `h${i}: ${"v".repeat(80)}`)));
+  await client.gets(/200 OK[^]*ok$/);
+});
+
 test("a server's own `timeout` goes on as the program set it", async (t) => {
   const silent: number[] = [];
   const http = server({});

@@ -32,6 +32,8 @@ export const look = 250;
 export interface Stage extends Pick<Web, "port" | "clock" | "errors"> {
   /** How connections ended: "reason by limit while phase", in order. */
   endings(): string[];
+  /** What limits would have cut that only observe: "reason by limit", in order. */
+  spared(): string[];
 }
 
 export interface Scene extends Web, Stage {
@@ -49,9 +51,10 @@ export async function startScene(
   protocol: WebProtocol,
   handler: RequestListener,
   limits: SafetyLimitsOptions = {},
+  observeOnly = false,
 ): Promise<Scene> {
   const server = protocol === "http" ? createHttp(handler) : createHttps(await certificate(), handler);
-  const web = await startWeb(t, server, limits);
+  const web = await startWeb(t, server, limits, observeOnly);
   const only = (): Connection => onlyOne(web.server.connections);
   return {
     ...web,
@@ -60,6 +63,7 @@ export async function startScene(
     only,
     reaches: (phase) => until(() => web.server.connections.size === 1 && only().phase === phase),
     endings: listenForEndings(t, web.clock),
+    spared: listenForSpared(t, web.clock),
   };
 }
 
@@ -83,6 +87,16 @@ export function listenForEndings(t: TestContext, clock: ManualClock): () => stri
     (events.messages("portreeve.connection.closed") as { connection: Connection; reason: string; phase: string }[])
       .filter(({ connection }) => connection.manager.timers.clock === clock)
       .map(({ connection, reason, phase }) => `${reason} by ${connection.closeLimit} while ${phase}`);
+}
+
+/** @returns what limits would have cut on the connections of a clock: "reason by limit", in order */
+export function listenForSpared(t: TestContext, clock: ManualClock): () => string[] {
+  const events = collectEvents();
+  t.after(() => events[Symbol.dispose]());
+  return () =>
+    (events.messages("portreeve.connection.spared") as { connection: Connection; reason: string; limit: string }[])
+      .filter(({ connection }) => connection.manager.timers.clock === clock)
+      .map(({ reason, limit }) => `${reason} by ${limit}`);
 }
 
 async function dialTls(t: TestContext, port: number): Promise<TcpClient> {

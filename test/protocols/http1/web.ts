@@ -51,9 +51,10 @@ export async function startWeb(
   t: TestContext,
   handler: RequestListener | Server,
   safetyLimits: SafetyLimitsOptions = {},
+  observeOnly = false,
 ): Promise<Web> {
   const http = typeof handler === "function" ? createServer(handler) : handler;
-  const managing = manageWeb(t, http, safetyLimits);
+  const managing = manageWeb(t, http, safetyLimits, observeOnly);
   const port = await listen(http);
   return { ...managing, port, connect: () => connectTo(t, port) };
 }
@@ -64,11 +65,16 @@ export async function listen(http: Server): Promise<number> {
 }
 
 /** Puts a server under a manager, which ends with the test. */
-export function manageWeb(t: TestContext, http: Server, safetyLimits: SafetyLimitsOptions = {}): Managing {
+export function manageWeb(
+  t: TestContext,
+  http: Server,
+  safetyLimits: SafetyLimitsOptions = {},
+  observeOnly = false,
+): Managing {
   const clock = new ManualClock();
   const events = collectEvents();
   const errors: Error[] = [];
-  const server = manage(http, { clock, safetyLimits, onError: (error) => errors.push(error) });
+  const server = manage(http, { clock, safetyLimits, observeOnly, onError: (error) => errors.push(error) });
   const ours = (connection: Connection): boolean => connection.manager.timers.clock === clock;
   t.after(async () => {
     events[Symbol.dispose]();

@@ -33,10 +33,10 @@ type Options = ServerOptions & { http?: Server };
 export async function startSockets(
   t: TestContext,
   safetyLimits: SafetyLimitsOptions = {},
-  { http = createServer(), ...options }: Options = {},
+  { http = createServer(), observeOnly = false, ...options }: Options & { observeOnly?: boolean } = {},
 ): Promise<Sockets> {
   const wss = new WebSocketServer({ server: http, ...options });
-  const web = await startWeb(t, http, safetyLimits);
+  const web = await startWeb(t, http, safetyLimits, observeOnly);
   return { ...web, ...doors(t, wss, http, web.port) };
 }
 

@@ -353,7 +353,12 @@ async function bareAnswer(t: TestContext, says: string, until: RegExp): Promise<
 for (const [what, said, answer] of [
   ["a head over a small limit", get("/", `long: ${"a".repeat(5000)}`), /0 bytes$/],
   ["a head over Node's own ceiling", get("/", `long: ${"a".repeat(20_000)}`), /431[^]*\r\n\r\n$/],
-  ["more headers than Node keeps", get("/", ...Array.from({ length: 3000 }, () => "h:")), /0 bytes$/],
+  // Some versions of Node drop what is too much, others refuse it.
+  [
+    "more headers than Node keeps",
+    get("/", ...Array.from({ length: 3000 }, () => "h:")),
+    /(0 bytes|Connection: close\r\n\r\n)$/,
+  ],
   ["a body that a client asks about", `${post("Expect: 100-continue", "Content-Length: 3")}abc`, /3 bytes$/],
 ] as const) {
   test(`${what} gets from a server that only observes what a bare one says, byte for byte`, async (t) => {

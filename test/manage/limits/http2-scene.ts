@@ -14,9 +14,9 @@ import { connectTo } from "../../support/tcp-client.ts";
 import { settle, startWeb, until } from "../../protocols/http2/web.ts";
 import type { Kind, Web } from "../../protocols/http2/web.ts";
 import { listenForEndings, listenForSpared, onlyOne, resolution, secureSocket } from "./scene.ts";
-import type { Stage } from "./scene.ts";
+import type { ObservedStage } from "./scene.ts";
 
-export interface Http2Scene extends Web, Stage {
+export interface Http2Scene extends Web, ObservedStage {
   readonly kind: Kind;
   /** Streams that the handler has begun, by their ids. */
   readonly begun: ReadonlyMap<number, ServerHttp2Stream>;

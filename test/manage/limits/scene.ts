@@ -32,11 +32,15 @@ export const look = 250;
 export interface Stage extends Pick<Web, "port" | "clock" | "errors"> {
   /** How connections ended: "reason by limit while phase", in order. */
   endings(): string[];
-  /** What limits would have cut that only observe: "reason by limit", in order. */
+}
+
+/** Where limits may only observe. */
+export interface ObservedStage extends Stage {
+  /** What they would have cut: "reason by limit", in order. */
   spared(): string[];
 }
 
-export interface Scene extends Web, Stage {
+export interface Scene extends Web, ObservedStage {
   readonly protocol: WebProtocol;
   /** A client that speaks what the server speaks, and that never ends by itself. */
   dial(): Promise<TcpClient>;

@@ -88,11 +88,12 @@ export class Budget {
     this.#stalled = progress > 0 ? 0 : this.#stalled + elapsed;
     this.#taken += progress - this.#progress.excess();
     if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
+    // What is spoken after an upgrade has a pace of its own.
+    const isRated = connection.phase !== "upgraded";
     const isFast = (isAsking && this.#unrated < longestForRates) || this.#rate();
     const isOverfull = unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace;
-    if (isOverfull && !this.#sendRate.isAhead) return "limit";
-    // What is spoken after an upgrade has a pace of its own.
-    if (!isFast && connection.phase !== "upgraded") return "send-rate";
+    if (isOverfull && !(isRated && this.#sendRate.isAhead)) return "limit";
+    if (isRated && !isFast) return "send-rate";
     this.#unasked = progress > 0 ? 0 : this.#unasked + elapsed;
     if (this.#mustAsk) {
       this.#unasked = 0;

@@ -173,7 +173,7 @@ const cuts: readonly Cut[] = [
     after: 6000,
     slack: look,
     fate: "200 3000 bytes, reset CANCEL",
-    cut: "send-rate by minSendRate",
+    cut: "send-rate by minSendRate while sending",
   },
   {
     name: "maxBufferedBytes: more than that waits for a window that stays closed",

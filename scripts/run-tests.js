@@ -3,6 +3,7 @@
 // A promise that needs a program this machine lacks is skipped by name; with CI=true a skip is a failure.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
@@ -25,6 +26,8 @@ const run = spawnSync(
     "--enable-source-maps",
     "--expose-gc",
     "--test-timeout=180000",
+    // Node leaves one processor idle, and on two that is half of them.
+    `--test-concurrency=${availableParallelism()}`,
     "--test",
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",

@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createServer as createHttp } from "node:http";
 import type { RequestListener } from "node:http";
 import { connect as connectHttp2, createSecureServer, createServer as createHttp2 } from "node:http2";
@@ -19,7 +18,7 @@ import type { Managed, SafetyLimitsOptions } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { certificate } from "../support/certificate.ts";
 import type { KeyPair } from "../support/certificate.ts";
-import { kernelIsMute, seenByClient, socketsBetween } from "../support/kernel.ts";
+import { kernelAnswers, kernelIsMute, seenByClient, socketsBetween } from "../support/kernel.ts";
 import { PacedClient } from "../support/paced-client.ts";
 import { get, settle, until } from "../protocols/http1/web.ts";
 
@@ -152,8 +151,7 @@ async function read(
     client.reads((step / 1000) * pace);
     await until(() => client.hasRead || managed.connections.size === 0);
     for (let i = 0; i < step; i += 250) clock.advance(250);
-    // What the server asks the kernel meanwhile is answered about as soon as what we ask it.
-    await readFile("/proc/self/net/tcp");
+    await kernelAnswers();
     await settle();
   }
   return connection?.closeReason;

@@ -1,5 +1,6 @@
 /** What the kernel of this machine holds of TCP sockets, whatever the processes believe. Linux only. */
 import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 
 /** The states of the kernel's own table that matter here. */
 export type KernelState = "established" | "fin-wait" | "close-wait" | "time-wait" | "other";
@@ -16,6 +17,11 @@ const table = "/proc/net/tcp";
 
 /** Why a test that asks the kernel is skipped here, or false where it can be asked. */
 export const kernelIsMute: string | false = existsSync(table) ? false : `needs ${table}`;
+
+/** Waits about as long as a server does that asks the kernel at the same time. */
+export async function kernelAnswers(): Promise<void> {
+  if (kernelIsMute === false) await readFile(table);
+}
 
 const states: Readonly<Record<string, KernelState>> = {
   "01": "established",

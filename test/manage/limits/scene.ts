@@ -15,7 +15,7 @@ import { collectEvents } from "../../../src/testing/index.ts";
 import type { ManualClock } from "../../../src/testing/index.ts";
 import type { Connection } from "../../../src/connection/connection.ts";
 import { certificate } from "../../support/certificate.ts";
-import { kernelIsMute, seenByClient } from "../../support/kernel.ts";
+import { kernelAnswers, kernelIsMute, seenByClient } from "../../support/kernel.ts";
 import { TcpClient } from "../../support/tcp-client.ts";
 import { settle, startWeb, until } from "../../protocols/http1/web.ts";
 import type { Web } from "../../protocols/http1/web.ts";
@@ -123,6 +123,7 @@ export async function endsAfter({ clock }: Stage, connection: Connection, after:
   assert.equal(connection.closeReason, null, "not before its time");
   for (let late = 0; late <= slack && connection.closeReason === null; late += resolution) {
     clock.advance(resolution);
+    await kernelAnswers();
     await settle();
   }
   assert.notEqual(connection.closeReason, null, "in time");

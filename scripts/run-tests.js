@@ -26,8 +26,8 @@ const run = spawnSync(
     "--enable-source-maps",
     "--expose-gc",
     "--test-timeout=180000",
-    // Node leaves one processor idle, and on two that is half of them.
-    `--test-concurrency=${availableParallelism()}`,
+    // Node leaves one processor idle; and many tests wait.
+    `--test-concurrency=${availableParallelism() + 1}`,
     "--test",
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",

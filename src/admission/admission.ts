@@ -134,7 +134,9 @@ export class Admission {
   }
 
   #refuse(socket: Socket, cause: RefusalCause): void {
-    if (cause !== "draining") warnOfFirstCut(cause === "wait-timeout" ? "waitTimeout" : "maxWaiting", this.#limits);
+    // Where limits only observe, it is descriptors that are missing.
+    const byLimit = cause !== "draining" && this.#observed === null;
+    if (byLimit) warnOfFirstCut(cause === "wait-timeout" ? "waitTimeout" : "maxWaiting", this.#limits);
     if (refusedChannel.hasSubscribers) refusedChannel.publish({ socket, cause });
     this.#outcome.refused(socket);
   }

@@ -14,7 +14,7 @@ import type { KernelTable } from "./kernel-table.ts";
 
 /**
  * How long more than `maxBufferedBytes` may wait without any progress that anybody sees, in milliseconds; and for as long as
- * what the client took last keeps it above `minSendRate`.
+ * what the client took keeps it above `minSendRate`.
  */
 export const overfullGrace = 20_000;
 /** A step of progress never helps anyone for longer than this, in milliseconds. */
@@ -56,7 +56,7 @@ export class Budget {
     this.#sendRate = sendRateMeter(limits);
     this.#receiveRate = new RateMeter(limits.minReceiveRate);
     this.#received = connection.bytesReceived;
-    this.#beginSending(connection);
+    this.#beginSending();
   }
 
   /** Milliseconds until a client that goes on taking nothing is to be asked about, and then, has taken nothing for too long. */
@@ -82,20 +82,21 @@ export class Budget {
     const unsent = connection.unsentBytes;
     if (unsent === 0) {
       this.#stalled = 0;
-      this.#beginSending(connection);
+      this.#beginSending();
       return null;
     }
     this.#stalled = progress > 0 ? 0 : this.#stalled + elapsed;
-    this.#taken += progress - this.#progress.excess();
+    this.#taken += progress;
+    this.#sendRate.takeBack(this.#progress.excess());
     if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
-    // What is spoken after an upgrade has a pace of its own.
+    // What is spoken after an upgrade has a pace of its own; and there is no end to it, so a step has to be one that makes room.
     const isRated = connection.phase !== "upgraded";
     const isFast = (isAsking && this.#unrated < longestForRates) || this.#rate();
     const isOverfull = unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace;
     if (isOverfull && !(isRated && this.#sendRate.isAhead)) return "limit";
     if (isRated && !isFast) return "send-rate";
     this.#unasked = progress > 0 ? 0 : this.#unasked + elapsed;
-    if (this.#mustAsk) {
+    if (isRated && this.#mustAsk) {
       this.#unasked = 0;
       this.#progress.ask(connection, this.#table);
     }
@@ -111,9 +112,9 @@ export class Budget {
   }
 
   /** What the client's kernel has taken so far is the first step. */
-  #beginSending(connection: Connection): void {
+  #beginSending(): void {
     this.#unrated = 0;
-    this.#taken = this.#progress.begin(connection);
+    this.#taken = this.#progress.begin();
     this.#sendRate.restart();
   }
 

@@ -1,18 +1,18 @@
 /**
- * How a client gets on with what is sent to it, as far as anybody can tell: what leaves the process, and between those
- * moments, which may be megabytes apart, what its kernel acknowledges to ours.
+ * How a client gets on with what is sent to it, as far as anybody can tell: what the kernel takes of it, and between those
+ * moments, which may be megabytes apart, what the client's kernel acknowledges to ours.
  */
 import type { Writable } from "node:stream";
 import { Socket } from "node:net";
-import { handleQueue } from "../core/node-internals.ts";
+import { handedToKernel } from "../core/node-internals.ts";
 import type { Connection } from "./connection.ts";
 import type { KernelTable } from "./kernel-table.ts";
 import { bytesWritten } from "./ports.ts";
 
 export class ClientProgress {
-  #left: number;
-  #queued: number;
-  /** What the kernel held when it was asked last; -1 where more has left the process since. */
+  /** All bytes handed on at the last look. */
+  #handed: number;
+  /** What the kernel held when it was asked last; -1 where it was given more since. */
   #unacknowledged = -1;
   /** Bytes that were acknowledged since the last look, and those that were before they are seen to make room. */
   #acknowledged = 0;
@@ -23,8 +23,7 @@ export class ClientProgress {
   #excess = 0;
 
   constructor(connection: Connection) {
-    this.#left = bytesLeft(connection);
-    this.#queued = queueOf(connection);
+    this.#handed = handedOn(connection);
   }
 
   /** Whether the kernel was asked, and has not answered yet. */
@@ -33,10 +32,10 @@ export class ClientProgress {
   }
 
   /** Bytes that the client has taken so far, at most: see `excess`. */
-  begin(connection: Connection): number {
+  begin(): number {
     this.#isGenerous = true;
     this.#excess = 0;
-    return handedToKernel(connection);
+    return this.#handed;
   }
 
   /** By how many bytes the beginning was counted too high, as the kernel has said since this was asked last. */
@@ -48,11 +47,9 @@ export class ClientProgress {
 
   /** Bytes of progress since the last look. */
   look(connection: Connection): number {
-    const left = bytesLeft(connection);
-    const queued = queueOf(connection);
-    const seen = Math.max(0, left - this.#left) + Math.max(0, this.#queued - queued);
-    this.#left = left;
-    this.#queued = queued;
+    const handed = handedOn(connection);
+    const seen = Math.max(0, handed - this.#handed);
+    this.#handed = handed;
     if (seen > 0) this.#unacknowledged = -1;
     // The kernel makes room for what was acknowledged before, and that has been counted.
     const fresh = this.#acknowledged + Math.max(0, seen - this.#ahead);
@@ -63,13 +60,13 @@ export class ClientProgress {
 
   /** Asks the kernel. What it says counts at the next look. */
   ask(connection: Connection, table: KernelTable): void {
-    const socket = connection.rawOutput ?? connection.output;
+    const socket = lowest(connection);
     if (this.#asking || !(socket instanceof Socket)) return;
     this.#asking = true;
-    const handed = handedToKernel(connection);
+    const handed = handedOn(connection);
     table.ask(socket, (unacknowledged) => {
       this.#asking = false;
-      if (unacknowledged === undefined || handedToKernel(connection) !== handed) return;
+      if (unacknowledged === undefined || handedOn(connection) !== handed) return;
       if (this.#isGenerous) this.#excess = Math.min(unacknowledged, handed);
       this.#isGenerous = false;
       const taken = Math.max(0, this.#unacknowledged - unacknowledged);
@@ -80,26 +77,12 @@ export class ClientProgress {
   }
 }
 
-/**
- * All bytes that the kernel was given so far, about: of them the client may have taken any number. While it takes a large write
- * bit by bit, what waits behind that write is counted as if it had been given, too.
- */
-function handedToKernel(connection: Connection): number {
-  const queued = queueOf(connection);
-  const output = connection.rawOutput ?? connection.output;
-  return queued > 0 ? Math.max(0, bytesWritten(output) - queued) : inFlight(output);
+/** All bytes that the lowest port has handed on: to the kernel, or where none is known, to whatever is behind it. */
+function handedOn(connection: Connection): number {
+  const output = lowest(connection);
+  return handedToKernel(output) ?? bytesWritten(output) - output.writableLength;
 }
 
-function queueOf(connection: Connection): number {
-  return handleQueue(connection.rawOutput ?? connection.output);
-}
-
-/** Bytes that have left the stream's own buffer, or for streams that do not count them, minus those still in it. */
-function bytesLeft(connection: Connection): number {
-  const { output, rawOutput } = connection;
-  return inFlight(output) + (rawOutput === null ? 0 : inFlight(rawOutput));
-}
-
-function inFlight(output: Writable): number {
-  return bytesWritten(output) - output.writableLength;
+function lowest({ output, rawOutput }: Connection): Writable {
+  return rawOutput ?? output;
 }

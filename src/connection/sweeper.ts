@@ -60,6 +60,7 @@ export class Sweeper {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    this.#table.stop();
     this.#owing = 0;
   }
 

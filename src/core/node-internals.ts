@@ -25,6 +25,19 @@ export function knownHandleQueue(socket: object): number | undefined {
   return typeof queued === "number" ? queued : undefined;
 }
 
+/** All bytes that the kernel has taken from a socket, of whichever layer; undefined where they are not counted. */
+export function handedToKernel(socket: object): number | undefined {
+  const written = handleBytesWritten(socket);
+  const queued = knownHandleQueue(socket);
+  return written === undefined || queued === undefined ? undefined : written - queued;
+}
+
+/** All bytes that were written to a socket's handle; undefined where they are not counted. */
+export function handleBytesWritten(socket: object): number | undefined {
+  const written = (socket as { _handle?: { bytesWritten?: unknown } | null })._handle?.bytesWritten;
+  return typeof written === "number" ? written : undefined;
+}
+
 /** From a TLS socket to the socket below it. */
 export function rawSocketOf(secure: object): Socket | undefined {
   const parent = (secure as { _parent?: unknown })._parent;

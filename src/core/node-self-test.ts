@@ -21,6 +21,7 @@ import {
   http2Settings,
   http2StreamsOf,
   httpSocketsOf,
+  handleBytesWritten,
   knownHandleQueue,
   openSocketsOf,
   rawSocketOf,
@@ -73,6 +74,11 @@ const internals: readonly Internal[] = [
     effect:
       "the progress of sending is seen write by write: one who takes a large write slowly looks as if he took nothing",
     works: ({ socket }) => knownHandleQueue(socket) !== undefined,
+  },
+  {
+    property: "socket._handle.bytesWritten",
+    effect: "what a client takes of a large write is seen when all of it has been taken",
+    works: ({ socket }) => handleBytesWritten(socket) !== undefined,
   },
   {
     property: "tlsSocket._parent",

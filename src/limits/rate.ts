@@ -18,6 +18,8 @@ export class RateMeter {
   #step = 0;
   #bytes = 0;
   #waited = 0;
+  /** Whether no window has been judged yet. */
+  #isFirst = true;
 
   /** @param longestStep milliseconds that one step of progress may help for */
   constructor(rate: MinimumRate, longestStep = 0) {
@@ -45,6 +47,12 @@ export class RateMeter {
     this.#step = 0;
     this.#bytes = 0;
     this.#waited = 0;
+    this.#isFirst = true;
+  }
+
+  /** Of the first bytes, so many had not been taken. Later nobody knows how many of them were counted. */
+  takeBack(bytes: number): void {
+    if (this.#isFirst) this.#bytes -= bytes;
   }
 
   /** Counts `bytes` that came in `ms` of waiting. @returns whether the client is still fast enough. */
@@ -57,6 +65,7 @@ export class RateMeter {
     const asked = (this.#rate.bytesPerSecond * this.#waited) / 1000;
     const surplus = this.#bytes - asked;
     this.#waited = 0;
+    this.#isFirst = false;
     this.#bytes = Math.max(0, Math.min(surplus, Math.max(asked, this.#step)));
     return surplus >= 0;
   }

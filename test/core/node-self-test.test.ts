@@ -41,6 +41,7 @@ function hideOnServers(description: string, prototype: object = Server.prototype
 
 const hidden: Readonly<Record<string, () => () => unknown>> = {
   "socket._handle.writeQueueSize": () => hide(handlePrototype(), "writeQueueSize", undefined),
+  "socket._handle.bytesWritten": () => hide(handlePrototype(), "bytesWritten", undefined),
   "tlsSocket._parent": () => hide(TLSSocket.prototype, "_parent", null),
   "response._header": () => hide(ServerResponse.prototype, "_header", undefined),
   "socket._httpMessage": () => hide(Socket.prototype, "_httpMessage", undefined),

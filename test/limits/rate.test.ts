@@ -73,9 +73,17 @@ test("what seemed to have been taken and was not is taken back", () => {
   const meter = new RateMeter(rate, 60_000);
   meter.observe(100_000, 0);
   assert.equal(meter.isAhead, true);
-  assert.equal(meter.observe(-99_000, 4999), true);
+  meter.takeBack(99_000);
+  assert.equal(meter.observe(0, 4999), true);
   assert.equal(meter.isAhead, false);
   assert.equal(meter.observe(0, 1), false);
+});
+
+test("what the first windows have judged is not taken back: who was fast until it paused is given its time", () => {
+  const meter = new RateMeter(rate, 60_000);
+  for (let second = 0; second < 11; second++) assert.equal(meter.observe(2_000_000, 1000), true);
+  meter.takeBack(2_500_000);
+  for (let second = 0; second < 50; second++) assert.equal(meter.observe(0, 1000), true, `after ${second} s`);
 });
 
 test("after a restart the grace period begins anew", () => {

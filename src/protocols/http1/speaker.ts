@@ -15,6 +15,7 @@ import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
+import { giveLastChance } from "../../connection/last-chance.ts";
 import { connectionOfPort } from "../../connection/lookup.ts";
 import { ManagedRequest, markRequest, markedRequest } from "../../connection/managed-request.ts";
 import type { RequestHost } from "../../connection/managed-request.ts";
@@ -231,13 +232,7 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
     this.look();
     connection.endSoon("drained");
     this.#announceClose();
-    if (connection.phase === "reading") {
-      const { timers, safetyLimits } = connection.manager;
-      // The other half of a short grace is for the client to see its 408.
-      const chance = Math.min(connection.timer.deadline - timers.clock.now(), safetyLimits.lingerTimeout, grace / 2);
-      connection.enter("reading", plan.lastChance);
-      connection.timer.reset(Math.max(0, chance));
-    }
+    if (connection.phase === "reading") giveLastChance(connection, grace);
   }
 
   /** What we have put on the socket, and on what is in flight, is put off again. The server's settings are its own by now. */

@@ -74,9 +74,11 @@ export class StreamSending {
     this.#lookedAt = now;
     const fresh = session.sent - this.#sent;
     this.#sent = session.sent;
-    if (waiting !== this.#waiting || written !== this.#written) {
-      this.#waiting = waiting;
-      this.#written = written;
+    // More that waits is the program's doing.
+    const moved = waiting < this.#waiting || written !== this.#written;
+    this.#waiting = waiting;
+    this.#written = written;
+    if (moved) {
       this.#sentThen = session.sent;
       this.#still = 0;
       this.#rate.restart();

@@ -12,6 +12,7 @@ import { closeReasons } from "../../connection/close-reason.ts";
 import type { CloseReason } from "../../connection/close-reason.ts";
 import type { Connection } from "../../connection/connection.ts";
 import { plan } from "../../connection/deadline-plan.ts";
+import { giveLastChance } from "../../connection/last-chance.ts";
 import { markLayer, unmarkLayer } from "../../connection/lookup.ts";
 import { ManagedRequest } from "../../connection/managed-request.ts";
 import { isDeparture, isProtocolError } from "../../connection/ports.ts";
@@ -179,8 +180,12 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   drain(grace: number): void {
     const { connection } = this;
     if (this.#open.size === 0 && this.unsentBytes === 0) {
-      if (this.#hasHalfAHead) this.#giveChance(grace);
-      else connection.end("drained");
+      if (!this.#hasHalfAHead) {
+        connection.end("drained");
+        return;
+      }
+      giveLastChance(connection, grace);
+      connection.endSoon("drained");
       return;
     }
     if (connection.phase === "idle") connection.enter("handling");
@@ -261,7 +266,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   streamBegan(event: StreamEvent): void {
     const stream = event[0];
     const { connection } = this;
-    this.#newest = stream.id ?? 0;
+    this.#newest = Math.max(this.#newest, stream.id ?? 0);
     if (connection.closeReason !== null) return;
     const isClosed = stream.closed;
     // A stream that was destroyed is closed and has no session. Asking `destroyed`, here where nobody else does, would make V8
@@ -387,15 +392,6 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   /** No event tells of a head before it is whole. But nghttp2 knows of its stream: GOAWAY would say that it may have been served. */
   get #hasHalfAHead(): boolean {
     return !this.#shakesHands && this.#session !== null && newestOf(this.#session) > this.#newest;
-  }
-
-  /** The rest of a head may still come, and is the last that is served. As in HTTP/1.1. */
-  #giveChance(grace: number): void {
-    const { connection } = this;
-    const { timers, safetyLimits } = connection.manager;
-    connection.enter("reading", plan.request);
-    connection.endSoon("drained");
-    this.hasten(timers.clock.now() + Math.min(safetyLimits.lingerTimeout, grace / 2));
   }
 
   /** Tells the client which stream was the last that is served. */

@@ -80,6 +80,24 @@ for (const protocol of webProtocols) {
     await endsAfter(scene, connection, 500, 4000);
   });
 
+  test(`${protocol}: responseSendTimeout: what the program goes on writing is no progress of a client that takes nothing`, async (t) => {
+    let response: ServerResponse | undefined;
+    const handler: RequestListener = (_request, answer) => {
+      response = answer.writeHead(200, { "Content-Type": "text/event-stream" });
+      response.write(big);
+    };
+    const scene = await startScene(t, protocol, handler, { ...off, responseSendTimeout: "4s" });
+    const client = await scene.dial();
+    await askAndDoNotRead(client, scene);
+    const connection = scene.only();
+    for (let second = 0; second < 6 && connection.closeReason === null; second++) {
+      // Text of which each character is three bytes: a socket counts those that wait in characters.
+      response?.write("€".repeat(1000));
+      await scene.pass(1000);
+    }
+    await isReset(scene, client, "send-timeout by responseSendTimeout while sending");
+  });
+
   test(`${protocol}: responseSendTimeout: a handler that falls silent is cut, and has a reason of its own`, async (t) => {
     const scene = await startScene(t, protocol, (_request, response) => void response.write("begun"), {
       responseSendTimeout: "4s",

@@ -75,6 +75,23 @@ test("a stream that is taken more slowly than minSendRate is reset; one that is 
   assert.equal(web.connection().closeReason, null);
 });
 
+test("what the program goes on writing is no progress of a stream whose window stays closed", async (t) => {
+  let stream: ServerHttp2Stream | undefined;
+  const handler = (opened: ServerHttp2Stream): void => {
+    stream = opened;
+    stream.respond({ ":status": 200, "content-type": "text/event-stream" });
+  };
+  const web = await startWeb(t, "h2c", handler, { limits: { responseSendTimeout: "4s", minSendRate: 0 } });
+  const client = await web.raw();
+  client.write(Buffer.concat([preface, settings({ 4: 0 }), settingsAck, request(1)]));
+  await until(() => web.managed.connections.size === 1 && web.connection().phase === "handling");
+  for (let second = 0; second < 6 && web.cuts().length === 0; second++) {
+    stream?.write("an event\n");
+    await web.pass(1000);
+  }
+  assert.deepEqual(web.cuts(), ["send-timeout by responseSendTimeout while sending"]);
+});
+
 test("what waits in all streams of a session together is bounded by maxBufferedBytes", async (t) => {
   const web = await startWeb(t, "h2c", large(400_000), {
     limits: { maxBufferedBytes: 1_000_000, minSendRate: 0, responseSendTimeout: "60s" },

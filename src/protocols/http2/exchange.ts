@@ -138,7 +138,7 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
       this.#receiving ??= new StreamReceiving(safetyLimits.minReceiveRate, now);
       cut = this.#receiving.look(body.received, owed, now);
     }
-    this.#sending ??= new StreamSending(stream, safetyLimits);
+    this.#sending ??= new StreamSending(stream, safetyLimits, session.before);
     cut ??= this.#sending.look(session, owed, now);
     return cut !== null && this.cut(cut.reason, cut.limit);
   }

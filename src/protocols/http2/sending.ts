@@ -20,8 +20,9 @@ const frames = 16_384;
 
 /** What is known of the session as a whole. */
 export interface SessionSending {
-  /** All bytes that it has handed on so far. */
+  /** All bytes that it has handed on so far, and until the last look. */
   readonly sent: number;
+  readonly before: number;
   /** Whether the client does not take what has been handed on: that is the connection's to judge. */
   readonly blocked: boolean;
   /** Bytes that wait in all its streams. */
@@ -55,9 +56,11 @@ export class StreamSending {
   #still = 0;
   #lookedAt = 0;
 
-  constructor(stream: ServerHttp2Stream, limits: SafetyLimits) {
+  /** @param before what the session had sent before the stream was seen */
+  constructor(stream: ServerHttp2Stream, limits: SafetyLimits, before: number) {
     this.#stream = stream;
     this.#limits = limits;
+    this.#sent = before;
     this.#rate = sendRateMeter(limits);
   }
 

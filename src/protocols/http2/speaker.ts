@@ -56,8 +56,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   #requests = 0;
   /** The newest stream that anybody heard of. */
   #newest = 0;
-  /** What had been sent at the last look. */
-  #sentThen = -1;
+  /** What had been sent at the last look, or when the session was made. */
+  #sentThen = 0;
   readonly #control: ControlFrames;
   readonly #resets: CountWithin;
   /** Whether the client was told that no further streams are served. */
@@ -78,6 +78,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   /** The session of this connection was made, and nobody else has heard of it yet. */
   attach(session: ServerHttp2Session): void {
     this.#session = session;
+    this.#sentThen = this.#sent;
     tryFirstSession(session);
     markLayer(session, this);
     watchSession(session);
@@ -128,11 +129,12 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
       connection.end("protocol-error");
       return;
     }
+    const before = this.#sentThen;
     this.#sentThen = sent;
     if (this.#open.size === 0) return;
     if (connection.shouldClose) this.#leave();
     const waiting = this.#waiting;
-    const session: SessionSending = { sent, blocked: this.#queued > 0, waiting, streams: this.#open.size };
+    const session: SessionSending = { before, sent, blocked: this.#queued > 0, waiting, streams: this.#open.size };
     for (const exchange of this.#open) {
       if (exchange.look(now, session)) session.waiting = this.#waiting;
     }

@@ -123,6 +123,7 @@ for (const protocol of protocols) {
       assert.ok(connection !== undefined);
       while (connection.closeReason === null && clock.now() < 10_000) {
         clock.advance(50);
+        await kernelAnswers();
         await settle();
       }
       assert.equal(connection.closeReason, "send-timeout");

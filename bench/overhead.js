@@ -16,13 +16,16 @@ import { median } from "./lib/statistics.js";
 const { json, quick } = flags();
 const report = new Report("overhead", { json });
 const script = new URL("overhead/turns.js", import.meta.url).pathname;
-const processes = quick ? 3 : 7;
+const processes = quick ? 4 : 8;
 const rounds = quick ? 20 : 80;
 
 /** Compares with the bare server of the same processes. */
 async function compare(work, names) {
   const results = [];
-  for (let i = 0; i < processes; i++) results.push(await measure(script, [work, rounds, "bare", ...names], []));
+  for (let i = 0; i < processes; i++) {
+    const env = { FIRST: i % 2 === 0 ? "last" : "first" };
+    results.push(await measure(script, [work, rounds, "bare", ...names], [], env));
+  }
   const over = (name, combine) =>
     median(results.map((result) => median(result[name].map((value, round) => combine(value, result.bare[round])))));
   return {

@@ -10,9 +10,10 @@ import { median } from "./statistics.js";
 const steady = ["--expose-gc", "--no-flush-bytecode"];
 
 /** Runs a script that prints one line of JSON, and gives that back. */
-export async function measure(script, args, flags = steady) {
+export async function measure(script, args, flags = steady, env = {}) {
   const child = spawn(process.execPath, [...flags, script, ...args.map(String)], {
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
   });
   const ended = new Promise((resolve) => {
     child.once("close", resolve);

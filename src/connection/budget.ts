@@ -22,9 +22,11 @@ const longestStep = 600_000;
 /** How often the kernel is asked about a client that takes nothing, at most, and so long before the client is judged. */
 const usualQuestions = 1000;
 const lastQuestion = 250;
-/** No timeout ends anyone while a question is open, for so many milliseconds; and no rate, which is less urgent, for so many. */
-const longestAnswer = 500;
-const longestForRates = 10_000;
+/**
+ * How long a rate is not judged while a question is open and the last answer is old, in milliseconds. Timeouts are judged by
+ * what is known in time.
+ */
+const longestAnswer = 10_000;
 /** For limits so short that these would be too long. */
 const questionsPerTimeout = 4;
 
@@ -41,10 +43,12 @@ export class Budget {
   readonly #receiveRate: RateMeter;
   #received: number;
   #stalled = 0;
-  /** Milliseconds of sending that were not judged yet; and by their rate, with the bytes taken in them. */
-  #elapsed = 0;
+  /** Milliseconds of sending that were not rated yet, and the bytes taken in them. */
   #unrated = 0;
   #taken = 0;
+  /** Milliseconds since the kernel has answered. */
+  #unheard = 0;
+  #wasAsking = false;
   /** Milliseconds since the kernel was asked, or the client was seen to take something. */
   #unasked = 0;
 
@@ -61,7 +65,7 @@ export class Budget {
 
   /** Milliseconds until a client that goes on taking nothing is to be asked about, and then, has taken nothing for too long. */
   get patience(): number {
-    const left = this.#limits.responseSendTimeout - this.#stalled - this.#elapsed;
+    const left = this.#limits.responseSendTimeout - this.#stalled;
     const last = this.#lastQuestion;
     return left > last ? left - last : left;
   }
@@ -71,13 +75,11 @@ export class Budget {
     return this.#lookAtSending(connection, elapsed) ?? this.#lookAtReceiving(connection, elapsed);
   }
 
-  #lookAtSending(connection: Connection, since: number): CloseReason | null {
-    this.#elapsed += since;
-    this.#unrated += since;
+  #lookAtSending(connection: Connection, elapsed: number): CloseReason | null {
+    this.#unrated += elapsed;
     const { isAsking } = this.#progress;
-    if (isAsking && this.#elapsed < longestAnswer) return null;
-    const elapsed = this.#elapsed;
-    this.#elapsed = 0;
+    this.#unheard = this.#wasAsking && !isAsking ? 0 : this.#unheard + elapsed;
+    this.#wasAsking = isAsking;
     const progress = this.#progress.look(connection);
     const unsent = connection.unsentBytes;
     if (unsent === 0) {
@@ -91,13 +93,15 @@ export class Budget {
     if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
     // What is spoken after an upgrade has a pace of its own; and there is no end to it, so a step has to be one that makes room.
     const isRated = connection.phase !== "upgraded";
-    const isFast = (isAsking && this.#unrated < longestForRates) || this.#rate();
+    const isUnknown = isAsking && this.#unheard > usualQuestions && this.#unrated < longestAnswer;
+    const isFast = isUnknown || this.#rate();
     const isOverfull = unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace;
     if (isOverfull && !(isRated && this.#sendRate.isAhead)) return "limit";
     if (isRated && !isFast) return "send-rate";
     this.#unasked = progress > 0 ? 0 : this.#unasked + elapsed;
     if (isRated && this.#mustAsk) {
       this.#unasked = 0;
+      this.#wasAsking = true;
       this.#progress.ask(connection, this.#table);
     }
     return null;

@@ -2,13 +2,14 @@
 //
 // Method. Sockets without a handle (lib/memory-socket.js) feed the real server code through server.emit("connection"), so
 // that no system call hides what a guard costs. A guarded server and the bare one live in ONE process and take turns in
-// random order; one process in two begins with the guard (overhead/turns.js says why). No two guards do: V8 would compile Node's code for the sockets of both, which are in no one's program. A turn
-// is 2 000 requests (or 800 connections) from 20 clients, each with one request in flight, after 80 000 that do not count; its
-// figure is the CPU time of the whole process, so that collecting garbage counts, and it ends with a minor collection, so that
-// nobody collects what another has left. Node runs without any flags, as servers do. A ratio is taken within a round of
-// turns; shown is the median over the processes of the medians over the rounds. "bare again" is the bare server a second time
-// (A/A): what differs by less means nothing. `manage` has every limit of makeSafetyLimits() on. The naive guard is
-// socket.setTimeout and one setTimeout per phase of a request (lib/contenders.js). The full run takes ten to twenty minutes.
+// random order; one process in two begins with the guard (overhead/turns.js says why). No two guards do: V8 would compile
+// Node's code for the sockets of both, which are in no one's program. A turn is 2 000 requests (or 800 connections) from 20
+// clients, each with one request in flight, after 80 000 that do not count; its figure is the CPU time of the whole process,
+// so that collecting garbage counts, and it ends with a minor collection, so that nobody collects what another has left.
+// Node runs without any flags, as servers do. A ratio is taken within a round of turns; shown is the median over the
+// processes of the medians over the rounds. "bare again" is the bare server a second time (A/A): what differs by less means
+// nothing. `manage` has every limit of makeSafetyLimits() on. The naive guard is socket.setTimeout and one setTimeout per
+// phase of a request (lib/contenders.js). The full run takes ten to twenty minutes.
 import { Report, flags } from "./lib/report.js";
 import { measure } from "./lib/rounds.js";
 import { median } from "./lib/statistics.js";

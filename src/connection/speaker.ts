@@ -4,6 +4,13 @@
  */
 import type { CloseReason } from "./close-reason.ts";
 import type { ManagedRequest } from "./managed-request.ts";
+import type { Phase } from "./phase.ts";
+
+/** A request that ended before its work did, and in which phase. */
+export interface CutRequest {
+  readonly reason: CloseReason;
+  readonly phase: Phase;
+}
 
 export interface Speaker {
   /** Looks at the connection, many times a second; for what no event tells. */
@@ -36,4 +43,6 @@ export interface Speaker {
   accountable?(reason: CloseReason): object | null;
   /** Whether the protocol ends the output by itself, once its last words are out. */
   readonly endsOutput?: boolean;
+  /** The first request that was cut by itself since the drain began, while its connection went on. */
+  readonly firstCut?: CutRequest | null;
 }

@@ -15,12 +15,12 @@ import type { Phase } from "../connection/phase.ts";
 import type { Timer } from "../timers/timer.ts";
 import type { Listener } from "./listener.ts";
 
-/** A connection that ended before its work did, and what it was doing. */
+/** A connection that ended before its work did, or one of its requests before the others, and what it was doing. */
 export interface CutConnection {
   readonly id: number;
-  /** Why: `drain-cut` for the grace period; or a deadline, a fault, the client's own departure. */
+  /** Why: `drain-cut` for the grace period; or a deadline, a fault, the client's own departure. Of several requests, the first's. */
   readonly reason: CloseReason;
-  /** The phase in which its end came. */
+  /** The phase in which the end came. */
   readonly phase: Phase;
   /** Milliseconds since it was made. */
   readonly age: number;
@@ -77,17 +77,12 @@ export async function drainListeners(listeners: readonly Listener[], { grace, to
   else timer = plainTimers.start(grace, cutRest);
   await allClosed(all());
   timer?.cancel();
-  const unfinished = inFlight.filter(({ closeReason }) => closeReason !== null && !finishing.has(closeReason));
+  const cut = inFlight.flatMap((connection) => cutOf(connection, clock.now()) ?? []);
   const report: DrainReport = {
     duration: clock.now() - started,
     idle: live.length - inFlight.length,
-    finished: inFlight.length - unfinished.length,
-    cut: unfinished.map(({ id, closeReason, lastPhase, since }) => ({
-      id,
-      reason: closeReason ?? "drain-cut",
-      phase: lastPhase ?? "closed",
-      age: clock.now() - since,
-    })),
+    finished: inFlight.length - cut.length,
+    cut,
     refused,
   };
   if (finishedChannel.hasSubscribers) finishedChannel.publish({ servers, report });
@@ -98,6 +93,16 @@ function firstOf(listeners: readonly Listener[]): Listener {
   const [first] = listeners;
   if (first === undefined) throw new TypeError("no listener to drain");
   return first;
+}
+
+/** How a connection ended before its work did, or one of its requests before the others; null where all was done. */
+function cutOf({ id, closeReason, lastPhase, since, speaker }: Connection, now: number): CutConnection | null {
+  const age = now - since;
+  if (closeReason !== null && !finishing.has(closeReason)) {
+    return { id, reason: closeReason, phase: lastPhase ?? "closed", age };
+  }
+  const request = speaker?.firstCut ?? null;
+  return request === null ? null : { id, ...request, age };
 }
 
 function tell(connection: Connection, grace: number): void {

@@ -18,6 +18,7 @@ import type { Connection } from "../../connection/connection.ts";
 import { keeperOf, unmarkLayer } from "../../connection/lookup.ts";
 import { ManagedRequest, markRequest } from "../../connection/managed-request.ts";
 import type { RequestHost } from "../../connection/managed-request.ts";
+import type { CutRequest } from "../../connection/speaker.ts";
 import { warnOfFirstCut } from "../../limits/first-cut.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { limitStatus } from "../heads.ts";
@@ -53,6 +54,8 @@ export function exchangeOf(stream: object): Exchange | undefined {
 export interface ExchangeHost {
   /** The deadline of one of them comes closer. */
   hasten(deadline: number): void;
+  /** One of them is cut, and the others go on. */
+  streamCut(cut: CutRequest): void;
   /** The stream of one is about to be destroyed. */
   streamEnds(exchange: Exchange, error: Error | null, isClosed: boolean): void;
 }
@@ -154,6 +157,7 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
     const phase = stream.headersSent ? "sending" : "handling";
     if (status === null || stream.closed || phase === "sending") cutOff(stream, http2Code(reason));
     else answerAndCutOff(stream, status);
+    this.#host.streamCut({ reason, phase });
     if (cutChannel.hasSubscribers) cutChannel.publish({ connection, stream, reason, limit, phase });
     return true;
   }

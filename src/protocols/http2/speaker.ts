@@ -16,7 +16,7 @@ import { giveLastChance } from "../../connection/last-chance.ts";
 import { markLayer, unmarkLayer } from "../../connection/lookup.ts";
 import { ManagedRequest } from "../../connection/managed-request.ts";
 import { isDeparture, isProtocolError } from "../../connection/ports.ts";
-import type { Speaker } from "../../connection/speaker.ts";
+import type { CutRequest, Speaker } from "../../connection/speaker.ts";
 import { CountWithin } from "../../limits/count-within.ts";
 import { headSize, isShort, judgeHead } from "../heads.ts";
 import { ControlFrames } from "./control-frames.ts";
@@ -64,6 +64,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   #leaving = false;
   /** Whether nghttp2 has ended the session by itself, and has said why. */
   #isDead = false;
+  firstCut: CutRequest | null = null;
 
   constructor(connection: Connection, shakesHands: boolean = true) {
     const { maxControlFrames, maxStreamResets } = connection.manager.safetyLimits;
@@ -181,6 +182,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
    */
   drain(grace: number): void {
     const { connection } = this;
+    this.firstCut = null;
     if (this.#open.size === 0 && this.unsentBytes === 0) {
       if (!this.#hasHalfAHead) {
         connection.end("drained");
@@ -227,6 +229,10 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     const { timer, manager } = this.connection;
     // Of two that may still move, the one that is later now stays so; and it is no fault to be asked too early.
     if (deadline < timer.at) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
+  }
+
+  streamCut(cut: CutRequest): void {
+    this.firstCut ??= cut;
   }
 
   streamEnds(exchange: Exchange, error: Error | null, isClosed: boolean): void {

@@ -64,7 +64,7 @@ export const deadlineRows: readonly Row[] = [
       await stage.begun(1);
       const outcome = await stage.drain();
       endedWithWork(outcome, deadline + look);
-      came(outcome, { finished: 1 });
+      came(outcome, { cut: ["read-timeout while handling"] });
       await client.ended;
       assert.deepEqual([client.fate(1), client.farewells], ["408, ended, reset NO_ERROR", ["last 1, NO_ERROR"]]);
     },
@@ -93,7 +93,7 @@ export const deadlineRows: readonly Row[] = [
       await stage.begun(1);
       const outcome = await stage.drain();
       endedWithWork(outcome, deadline + look);
-      came(outcome, { finished: 1 });
+      came(outcome, { cut: ["response-timeout while handling"] });
       await client.ended;
       assert.deepEqual([client.fate(1), client.farewells], ["503, ended", ["last 1, NO_ERROR"]]);
     },
@@ -138,7 +138,7 @@ export const deadlineRows: readonly Row[] = [
       await client.sees(1, "200 65535 bytes");
       const outcome = await stage.drain();
       endedWithWork(outcome, deadline + look);
-      came(outcome, { finished: 1 });
+      came(outcome, { cut: ["send-timeout while sending"] });
       await client.ended;
       assert.deepEqual([client.fate(1), client.farewells], ["200 65535 bytes, reset CANCEL", ["last 1, NO_ERROR"]]);
     },

@@ -60,6 +60,43 @@ for (const kind of kinds) {
   });
 }
 
+test("of a session that drains, a stream that its deadline cuts is in the report, though the others finish", async (t) => {
+  const held: ServerHttp2Stream[] = [];
+  const web = await startWeb(t, "h2c", (stream) => held.push(stream), { limits: { responseTimeout: "5s" } });
+  const client = await web.client();
+  const never = ask(client);
+  await until(() => held.length === 1);
+  await web.pass(3000);
+  const later = ask(client);
+  await until(() => held.length === 2);
+  const drained = web.managed.drain({ grace: "1m" });
+  await web.pass(2000);
+  assert.equal((await never.answered).status, 503);
+  const [, last] = held;
+  if (last !== undefined) ok(last);
+  assert.equal((await later.answered).status, 200);
+  const { finished, cut } = await drained;
+  assert.deepEqual([finished, cut.map(({ reason, phase }) => [reason, phase])], [0, [["response-timeout", "handling"]]]);
+});
+
+test("of a stream that was cut before the drain, its report says nothing", async (t) => {
+  const held: ServerHttp2Stream[] = [];
+  const web = await startWeb(t, "h2c", (stream) => held.push(stream), { limits: { responseTimeout: "5s" } });
+  const client = await web.client();
+  const before = ask(client);
+  await until(() => held.length === 1);
+  await web.pass(5000);
+  assert.equal((await before.answered).status, 503);
+  const later = ask(client);
+  await until(() => held.length === 2);
+  const drained = web.managed.drain({ grace: "1m" });
+  const [, last] = held;
+  if (last !== undefined) ok(last);
+  assert.equal((await later.answered).status, 200);
+  const { finished, cut } = await drained;
+  assert.deepEqual([finished, cut.length], [1, 0]);
+});
+
 test("a drain tells the true last stream, and serves nobody after it", async (t) => {
   const held: ServerHttp2Stream[] = [];
   const web = await startWeb(t, "h2c", (stream) => held.push(stream));

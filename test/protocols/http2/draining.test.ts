@@ -76,7 +76,10 @@ test("of a session that drains, a stream that its deadline cuts is in the report
   if (last !== undefined) ok(last);
   assert.equal((await later.answered).status, 200);
   const { finished, cut } = await drained;
-  assert.deepEqual([finished, cut.map(({ reason, phase }) => [reason, phase])], [0, [["response-timeout", "handling"]]]);
+  assert.deepEqual(
+    [finished, cut.map(({ reason, phase }) => [reason, phase])],
+    [0, [["response-timeout", "handling"]]],
+  );
 });
 
 test("of a stream that was cut before the drain, its report says nothing", async (t) => {

@@ -46,9 +46,7 @@ function fromFlags({ limit, grace, drainDelay, exclude, observeOnly }: RunFlags)
     set.set(limitVariable(name as SafetyLimitName), { value, where: `--limit ${name}` });
   }
   const put = (variable: string, where: string, value: string | undefined): void => {
-    // An empty variable would be none.
-    if (value === "") throw new UsageError(`${where}: expected a value, got ""`);
-    if (value !== undefined) set.set(variable, { value, where });
+    if (value !== undefined) set.set(variable, { value: mustSay(value, where), where });
   };
   put(variables.grace, "--grace", grace);
   put(variables.drainDelay, "--drain-delay", drainDelay);
@@ -70,13 +68,21 @@ function fromFile(file: ConfigFile | null): Map<string, Setting> {
   if (file === null) return set;
   const { limits, ...others } = file.config;
   const put = (variable: string, key: string, value: unknown): void => {
-    if (value !== undefined) set.set(variable, { value: asText(value), where: `${file.path}: ${key}` });
+    if (value === undefined) return;
+    const where = `${file.path}: ${key}`;
+    set.set(variable, { value: mustSay(asText(value), where), where });
   };
   for (const [name, value] of Object.entries(limits ?? {})) {
     put(limitVariable(name as SafetyLimitName), `limits.${name}`, value);
   }
   for (const [key, variable] of Object.entries(variables)) put(variable, key, others[key as keyof typeof variables]);
   return set;
+}
+
+/** An empty variable would be none. */
+function mustSay(value: string, where: string): string {
+  if (value === "") throw new UsageError(`${where}: expected a value, got ""`);
+  return value;
 }
 
 function asText(value: unknown): string {

@@ -3,11 +3,12 @@
  * connection without one is the program's own.
  */
 import type { CloseReason } from "./close-reason.ts";
+import type { Connection } from "./connection.ts";
 import type { ManagedRequest } from "./managed-request.ts";
 import type { Phase } from "./phase.ts";
 
 /** A request that ended before its work did, and in which phase. */
-export interface CutRequest {
+export interface UnfinishedRequest {
   readonly reason: CloseReason;
   readonly phase: Phase;
 }
@@ -43,6 +44,13 @@ export interface Speaker {
   accountable?(reason: CloseReason): object | null;
   /** Whether the protocol ends the output by itself, once its last words are out. */
   readonly endsOutput?: boolean;
-  /** The first request that was cut by itself since the drain began, while its connection went on. */
-  readonly firstCut?: CutRequest | null;
+  /** The first request that did not finish since the drain began, though the connection's own end does not tell. */
+  readonly unfinished?: UnfinishedRequest | null;
+}
+
+/** The request that was under way, in one of `phases`, when the client left without a reset. */
+export function leftWhile(connection: Connection, phases: readonly Phase[]): UnfinishedRequest | null {
+  const { closeReason: reason, lastPhase: phase } = connection;
+  if (reason !== "client-ended" || phase === null || !phases.includes(phase)) return null;
+  return { reason, phase };
 }

@@ -23,7 +23,7 @@ export function listenForForwarded(gate: SignalGate): void {
       rest = lines.pop() ?? "";
       for (const line of lines) if (known.includes(line)) gate.forward(line as ForwardedSignal);
     })
-    // Our parent was killed: nobody else would tell us to end.
-    .on("end", () => gate.forward("SIGTERM"))
-    .on("error", () => gate.forward("SIGTERM"));
+    // Our parent was killed.
+    .on("end", () => gate.orphaned())
+    .on("error", () => gate.orphaned());
 }

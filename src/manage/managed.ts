@@ -9,7 +9,7 @@ import type { Duration } from "../core/units.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Connections } from "../connection/registry.ts";
 import type { Custodian } from "../custodian/custodian.ts";
-import { cutAll, drainListeners } from "../server/drain.ts";
+import { closersSettle, cutAll, drainListeners } from "../server/drain.ts";
 import type { DrainReport } from "../server/drain.ts";
 import type { Listener } from "../server/listener.ts";
 import { stopListening } from "../server/listening.ts";
@@ -107,7 +107,7 @@ export class Managed {
     return this.#drained;
   }
 
-  /** Stops accepting and closes every connection now. Settles when they have closed. */
+  /** Stops accepting and closes every connection now. Settles when they have closed, and all that was under their custodians. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -141,7 +141,7 @@ export class Managed {
     if (delay > 0 && !this.#detached && this.#closed === null) await this.#passes(delay);
     this.#stopListening();
     const report = await drainListeners(this.#listeners, { grace, told: this.#onDrain });
-    this.#end();
+    await closersSettle(this.#end(), report, grace, this.#custodian.environment.timers);
     return report;
   }
 
@@ -152,7 +152,7 @@ export class Managed {
     this.#endDelay?.();
     cutAll(this.connections, "server-closed");
     await Promise.all(Array.from(this.connections, ({ closed }) => closed));
-    this.#end();
+    await this.#end();
   }
 
   #stopListening(): void {
@@ -173,15 +173,18 @@ export class Managed {
     });
   }
 
-  /** Nobody is connected any more. A server that the program makes listen again is the program's alone. */
-  #end(): void {
+  /**
+   * Nobody is connected any more. A server that the program makes listen again is the program's alone.
+   * @returns settles when the closers of all that was under its custodians have
+   */
+  #end(): Promise<unknown> {
     for (const listener of this.#listeners) {
       listener.detach();
       void listener.manager[Symbol.asyncDispose]();
       this.#forget(listener.server);
     }
-    void this.#custodian.shutdownAll("closed");
     this.#automatic?.ended();
+    return this.#custodian.shutdownAll("closed");
   }
 
   #forget(server: object): void {

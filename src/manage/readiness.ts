@@ -29,6 +29,7 @@ export function healthHandler(of: Managed | Server, options?: HealthOptions): He
   const given = checkOptions(options, "options", ["livez", "readyz"]);
   const livez = optional(given.livez, "options.livez", checkPath, "/livez");
   const readyz = optional(given.readyz, "options.readyz", checkPath, "/readyz");
+  if (livez === readyz) throw new ArgumentTypeError("options.readyz", "another path than that of livez", readyz);
   return (request, response, next) => {
     const path = asked(request);
     if (path !== livez && path !== readyz) {

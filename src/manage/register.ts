@@ -9,9 +9,10 @@ import { subscribe } from "node:diagnostics_channel";
 import type { ListenOptions, Server } from "node:net";
 import { isMainThread } from "node:worker_threads";
 import { defineChannel } from "../core/channels.ts";
+import { systemClock } from "../core/clock.ts";
 import { toError } from "../core/report.ts";
 import type { DrainReport } from "../server/drain.ts";
-import { drainWorkers, hasWorkers, obeyPrimary, watchWorkers } from "./cluster-drain.ts";
+import { drainWorkers, hasWorkers, obeyPrimary, releaseWorkers, watchWorkers } from "./cluster-drain.ts";
 import { listenForForwarded } from "./forwarded-signals.ts";
 import { ServerGroup } from "./server-group.ts";
 import { settingsFrom } from "./settings.ts";
@@ -20,6 +21,8 @@ import { SignalGate } from "./signals.ts";
 import type { StopSignal } from "./signals.ts";
 
 const drainedChannel = defineChannel<{ signal: StopSignal; report: DrainReport }>("portreeve.process.drained");
+/** A second signal has ended every connection. */
+const cutChannel = defineChannel<{ signal: StopSignal }>("portreeve.process.cut");
 
 /** How much longer than a worker may take a primary waits for it, in milliseconds. */
 const patience = 1000;
@@ -34,19 +37,32 @@ function register(settings: Settings): void {
   // Synchronous in listen(), before the first connection.
   onListen("asyncStart", ({ server, options }) => group.begins(server, options));
   onListen("asyncEnd", ({ server }) => group.listens(server));
-  onListen("error", ({ server }) => group.ends(server));
+  onListen("error", ({ server }) => group.fails(server));
   if (!isMainThread) return;
-  if (cluster.isPrimary) watchWorkers();
-  else obeyPrimary(() => group.drain());
-  const drain = async (signal: StopSignal): Promise<void> => {
-    const [report] = await Promise.all([group.drain(), drainWorkers(settings.drainDelay + settings.grace + patience)]);
-    if (drainedChannel.hasSubscribers) drainedChannel.publish({ signal, report });
-  };
+  const primary = cluster.isPrimary ? null : obeyPrimary((signal) => drain(signal));
+  if (primary === null) watchWorkers();
+  let drained: Promise<void> | null = null;
+  const drain = (signal: StopSignal): Promise<void> => (drained ??= drainAll(group, signal, settings));
+  const leave = (): Promise<void> | void => (primary === null ? releaseWorkers() : primary.mayLeave());
   const gate = new SignalGate({
-    hold: (signal) => (group.isEmpty && !hasWorkers() ? null : drain(signal)),
-    cut: () => group.close(),
+    hold: (signal) => (group.isEmpty && !hasWorkers() && primary?.decides !== true ? null : drain(signal).then(leave)),
+    cut(signal) {
+      group.close();
+      releaseWorkers();
+      if (cutChannel.hasSubscribers) cutChannel.publish({ signal });
+    },
   });
   listenForForwarded(gate);
+}
+
+/** The servers of this process and, in the primary of a cluster, its workers. */
+async function drainAll(group: ServerGroup, signal: StopSignal, { drainDelay, grace }: Settings): Promise<void> {
+  const begun = systemClock.now();
+  const isIdle = group.isEmpty && !hasWorkers();
+  const [report] = await Promise.all([group.drain(), drainWorkers(signal, drainDelay + grace + patience)]);
+  if (isIdle || !drainedChannel.hasSubscribers) return;
+  const duration = Math.max(report.duration, systemClock.now() - begun);
+  drainedChannel.publish({ signal, report: { ...report, duration } });
 }
 
 const onceKey = Symbol.for("portreeve.register.v1");

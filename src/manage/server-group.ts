@@ -18,9 +18,6 @@ import type { Settings } from "./settings.ts";
 
 const warning = "PortreeveRegisterWarning";
 
-/** A server that cannot look its host up tells no channel, but this event, which takes the place of no listener. */
-const endings = [errorMonitor, "close"] as const;
-
 interface Member {
   readonly managed: Managed;
   /** Gives the server back what was put on it beside the manager. */
@@ -33,6 +30,8 @@ export class ServerGroup {
   readonly #members: WeakMap<Server, Member> = new WeakMap();
   /** Those that listen, or are being drained. */
   readonly #live: Set<Managed> = new Set();
+  /** Those that are about to listen: their hosts may have to be looked up. */
+  readonly #beginning: WeakSet<Server> = new WeakSet();
   /** Limits that were set, and that no server so far enforces. */
   readonly #idleLimits: Set<string>;
   #drained: Promise<DrainReport> | null = null;
@@ -49,7 +48,8 @@ export class ServerGroup {
   /** A server begins to listen. What cannot be managed stays as it is, with a warning: the app must come up. */
   begins(server: Server, { port }: ListenOptions): void {
     try {
-      // A server that listened before may do so again; a first attempt may have failed.
+      this.#beginning.add(server);
+      this.#beginsAnew(server);
       if (managedOf(server) !== undefined || isIntercepted(server, "connection") || isOfPrimary(server)) return;
       if (kindOf(server) === undefined || this.#settings.exclude.has(Number(port))) return;
       this.#attach(server);
@@ -59,6 +59,7 @@ export class ServerGroup {
   }
 
   listens(server: Server): void {
+    this.#beginning.delete(server);
     const member = this.#members.get(server);
     if (member === undefined || managedOf(server) !== member.managed) return;
     this.#live.add(member.managed);
@@ -67,8 +68,18 @@ export class ServerGroup {
     if (this.#drained !== null) void this.#drainOne(member.managed);
   }
 
-  /** A server could not listen, or has closed in a way that is none of ours. */
-  ends(server: Server): void {
+  /** A server could not listen. */
+  fails(server: Server): void {
+    this.#beginning.delete(server);
+    this.#ends(server);
+  }
+
+  /** It has closed, in a way that may be none of ours. That is told late: it may be about to listen again. */
+  #closes(server: Server): void {
+    if (!this.#beginning.has(server)) this.#ends(server);
+  }
+
+  #ends(server: Server): void {
     const member = this.#members.get(server);
     // A drain that has begun ends it by itself.
     if (member !== undefined && member.managed.ready && !server.listening) member.managed.detach();
@@ -97,13 +108,25 @@ export class ServerGroup {
     });
     const leaveClose = joinClose(server, () => void this.#drainOne(managed));
     const emitter: EventEmitter = server;
-    const ended = (): void => this.ends(server);
-    for (const event of endings) emitter.on(event, ended);
+    const failed = (): void => this.fails(server);
+    const closed = (): void => this.#closes(server);
+    // A server that cannot look its host up tells no channel, but this event, which takes the place of no listener.
+    emitter.on(errorMonitor, failed).on("close", closed);
     const leave = (): void => {
       leaveClose();
-      for (const event of endings) emitter.off(event, ended);
+      emitter.off(errorMonitor, failed).off("close", closed);
     };
     this.#members.set(server, { managed, leave });
+  }
+
+  /**
+   * A server that was closed may listen again, while its connections are still being drained: they are taken over with it,
+   * as those of a server that was not managed before. In a process that is ending they stay as they are.
+   */
+  #beginsAnew(server: Server): void {
+    const managed = managedOf(server);
+    const isOurs = managed !== undefined && managed === this.#members.get(server)?.managed;
+    if (isOurs && !managed.ready && this.#drained === null) managed.detach();
   }
 
   #drainOne(managed: Managed): Promise<DrainReport> {

@@ -33,6 +33,9 @@ export const variables = {
   observeOnly: "PORTREEVE_OBSERVE_ONLY",
 } as const;
 
+/** Of two signals within so many milliseconds the second is the first once more: npm sends its own beside the terminal's. */
+export const signalEcho = 100;
+
 /** Names the descriptor of the pipe on which `portreeve run` hands signals on. */
 export const signalDescriptorVariable = "PORTREEVE_SIGNAL_FD";
 

@@ -5,12 +5,12 @@
  *     its status where the app has none.
  *  2. A second passes at once, in place of the first, and every connection is closed.
  *  3. Later ones are the app's alone.
- *
- * Made before anybody listens to a signal: Node binds the `emit` of the process then.
  */
 import { constants } from "node:os";
+import { systemClock } from "../core/clock.ts";
 import { interceptEmit } from "../protocols/intercept.ts";
 import type { Interception } from "../protocols/intercept.ts";
+import { signalEcho } from "./settings.ts";
 
 export type StopSignal = "SIGTERM" | "SIGINT";
 /** Signals that somebody may hand on to us beside their own way. */
@@ -19,8 +19,8 @@ export type ForwardedSignal = StopSignal | "SIGHUP";
 export interface SignalHolder {
   /** Ends the servers politely; null where there is nothing to wait for. Never rejects. */
   hold(signal: StopSignal): Promise<unknown> | null;
-  /** Ends what is left, now. */
-  cut(): void;
+  /** Ends what is left, now: a second signal has come. */
+  cut(signal: StopSignal): void;
 }
 
 const stopSignals: readonly StopSignal[] = ["SIGTERM", "SIGINT"];
@@ -32,6 +32,8 @@ export class SignalGate {
   readonly #direct: Map<ForwardedSignal, number> = new Map();
   readonly #forwarded: Map<ForwardedSignal, number> = new Map();
   #state: "open" | "holding" | "passed" = "open";
+  /** By the clock. */
+  #heldSince = 0;
 
   constructor(holder: SignalHolder) {
     this.#holder = holder;
@@ -52,11 +54,17 @@ export class SignalGate {
     if (isNews(name, this.#forwarded, this.#direct)) this.#arrived(name, [name, constants.signals[name]]);
   }
 
+  /** Who handed signals on has gone, and nobody else would tell us to end. One that is ending already goes on. */
+  orphaned(): void {
+    if (this.#state === "open") this.#arrived("SIGTERM", ["SIGTERM", constants.signals.SIGTERM]);
+  }
+
   #take(name: ForwardedSignal): void {
     const come = (args: readonly unknown[]): void => {
       if (isNews(name, this.#direct, this.#forwarded)) this.#arrived(name, args);
     };
     this.#taken.set(name, interceptEmit(process, name, come));
+    listenAgain(name);
   }
 
   #arrived(name: ForwardedSignal, args: readonly unknown[]): void {
@@ -65,8 +73,9 @@ export class SignalGate {
       return;
     }
     if (this.#state === "holding") {
+      if (systemClock.now() - this.#heldSince < signalEcho) return;
       this.#state = "passed";
-      this.#holder.cut();
+      this.#holder.cut(name);
       this.#deliver(name, args);
       return;
     }
@@ -76,6 +85,7 @@ export class SignalGate {
       return;
     }
     this.#state = "holding";
+    this.#heldSince = systemClock.now();
     void this.#passAfter(held, name, args);
   }
 
@@ -97,6 +107,13 @@ export class SignalGate {
     if (process.listenerCount(name) > 0) this.#taken.get(name)?.pass(args);
     else endBySignal(name);
   }
+}
+
+/** Node takes the `emit` of the process when somebody first listens to a signal, as a preload may have done before us. */
+function listenAgain(name: NodeJS.Signals): void {
+  const listeners = process.rawListeners(name) as NodeJS.SignalsListener[];
+  process.removeAllListeners(name);
+  for (const listener of listeners) process.on(name, listener);
 }
 
 /** Whether this is one more than was heard of the other way. */

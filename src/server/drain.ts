@@ -12,6 +12,7 @@ import { isThenable, toError } from "../core/report.ts";
 import type { CloseReason } from "../connection/close-reason.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Phase } from "../connection/phase.ts";
+import type { TimerManager } from "../timers/timer-manager.ts";
 import type { Timer } from "../timers/timer.ts";
 import type { Listener } from "./listener.ts";
 
@@ -101,7 +102,7 @@ function cutOf({ id, closeReason, lastPhase, since, speaker }: Connection, now: 
   if (closeReason !== null && !finishing.has(closeReason)) {
     return { id, reason: closeReason, phase: lastPhase ?? "closed", age };
   }
-  const request = speaker?.firstCut ?? null;
+  const request = speaker?.unfinished ?? null;
   return request === null ? null : { id, ...request, age };
 }
 
@@ -127,6 +128,23 @@ export function cutAll(connections: Iterable<Connection>, reason: CloseReason): 
     connection.end(reason);
     connection.cut();
   }
+}
+
+/** Milliseconds that closers may take after the grace period; then the drain is over without them. */
+const closersTime = 200;
+
+/** Waits for the closers that a shutdown has begun, as long as a drain may take that had `grace` milliseconds. */
+export async function closersSettle(
+  shutdown: Promise<unknown>,
+  { duration }: DrainReport,
+  grace: number,
+  timers: TimerManager,
+): Promise<void> {
+  let timer: Timer | undefined;
+  const left = Math.max(0, grace - duration) + closersTime;
+  const over = new Promise<void>((resolve) => (timer = timers.start(left, () => resolve())));
+  await Promise.race([shutdown, over]);
+  timer?.cancel();
 }
 
 /** Settles when every connection there is now has closed. */

@@ -8,9 +8,7 @@ import { duration } from "../core/units.ts";
 import type { Duration } from "../core/units.ts";
 import type { ConnectionRegistry } from "../connection/registry.ts";
 import type { Custodian } from "../custodian/custodian.ts";
-import type { Timer } from "../timers/timer.ts";
-import type { TimerManager } from "../timers/timer-manager.ts";
-import { cutAll, drainListeners } from "./drain.ts";
+import { closersSettle, cutAll, drainListeners } from "./drain.ts";
 import type { DrainReport } from "./drain.ts";
 import type { Listener } from "./listener.ts";
 import { listen, stopListening } from "./listening.ts";
@@ -87,7 +85,7 @@ export class RunningServer {
     return this.#drained;
   }
 
-  /** Stops accepting and closes every connection now. Settles when they have closed. */
+  /** Stops accepting and closes every connection now. Settles when they have closed, and all that was under their custodians. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -107,8 +105,7 @@ export class RunningServer {
   async #drain(grace: number): Promise<DrainReport> {
     stopListening(this.#listener.server);
     const report = await drainListeners([this.#listener], { grace });
-    const left = Math.max(0, grace - report.duration) + closersTime;
-    await settledWithin(this.#custodian.shutdownAll("drained"), this.#listener.manager.plainTimers, left);
+    await closersSettle(this.#custodian.shutdownAll("drained"), report, grace, this.#listener.manager.plainTimers);
     return report;
   }
 
@@ -124,16 +121,6 @@ export class RunningServer {
     this.#custodian.release(this.#closer);
     await this.#custodian.shutdownAll("server-closed");
   }
-}
-
-/** Milliseconds that closers may take after the grace period; then the drain is over without them. */
-const closersTime = 200;
-
-async function settledWithin(work: Promise<unknown>, timers: TimerManager, ms: number): Promise<void> {
-  let timer: Timer | undefined;
-  const over = new Promise<void>((resolve) => (timer = timers.start(ms, () => resolve())));
-  await Promise.race([work, over]);
-  timer?.cancel();
 }
 
 /**

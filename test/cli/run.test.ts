@@ -7,7 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
+import { pathToFileURL } from "node:url";
 import { busyClient, get, idleClient, portOf, startApp, writeApp } from "../support/app.ts";
+import { projectRoot } from "../support/paths.ts";
+import { another, startProgram } from "../support/program.ts";
 import { connectTo } from "../support/tcp-client.ts";
 import { run } from "./portreeve.ts";
 
@@ -87,6 +90,7 @@ test("Ctrl-C in a terminal signals us and the program, and counts as one; the se
   await busyClient(t, stuck, where, "/never");
   process.kill(-stuck.pid, "SIGINT");
   assert.equal(await quiet.ended, "FIN");
+  await another();
   process.kill(-stuck.pid, "SIGINT");
   assert.equal(await stuck.ended, "SIGINT");
 });
@@ -98,6 +102,7 @@ test("a second signal to us alone ends the program at once", async (t) => {
   await busyClient(t, app, port, "/never");
   app.signal("SIGTERM");
   assert.equal(await idle.ended, "FIN");
+  await another();
   app.signal("SIGTERM");
   assert.equal(await app.ended, "SIGTERM");
 });
@@ -126,6 +131,62 @@ test("when we are killed, the program drains and ends, too", async (t) => {
   assert.equal(await app.ended, "SIGKILL");
 });
 
+test("when we are killed while the program drains, it goes on draining", async (t) => {
+  const app = startApp(t, web, { run: [] });
+  const port = await portOf(app);
+  const idle = await idleClient(t, port);
+  const busy = await busyClient(t, app, port);
+  app.signal("SIGTERM");
+  assert.equal(await idle.ended, "FIN");
+  idle.end();
+  await another();
+  app.signal("SIGKILL");
+  assert.match(await busy.all(), /200 OK[^]*slow/);
+  busy.end();
+  assert.equal(await app.ended, "SIGKILL");
+});
+
+test("what NODE_OPTIONS loads and listens to signals holds neither us nor the program from draining", async (t) => {
+  const preload = writeApp(t, 'process.on("SIGTERM", () => process.exit(7));');
+  const app = startApp(t, web, { run: [], env: { NODE_OPTIONS: `--require ${preload}` } });
+  const port = await portOf(app);
+  const idle = await idleClient(t, port);
+  const busy = await busyClient(t, app, port);
+  app.signal("SIGTERM");
+  assert.equal(await idle.ended, "FIN");
+  idle.end();
+  await another();
+  assert.equal(app.child.exitCode, null, "we end with the program");
+  assert.match(await busy.all(), /200 OK[^]*slow/);
+  busy.end();
+  assert.equal(await app.ended, 7, app.stderr);
+});
+
+test("a debugger reaches the program, and not us", async (t) => {
+  const own = 'console.log(require("node:inspector").url());';
+  const app = startApp(t, own, { run: [], env: { NODE_OPTIONS: "--inspect=127.0.0.1:0" } });
+  assert.equal(await app.ended, 0, app.stderr);
+  assert.match(app.stdout, /^ws:/);
+  const free = await freePort();
+  const fixed = startApp(t, own, { run: [], env: { NODE_OPTIONS: `--inspect=127.0.0.1:${free}` } });
+  assert.equal(await fixed.ended, 0, fixed.stderr);
+  assert.match(fixed.stdout, new RegExp(`^ws://127\\.0\\.0\\.1:${free}/`));
+});
+
+test("sockets that systemd hands to us are the program's", async (t) => {
+  const own = "console.log(process.env.LISTEN_PID === String(process.pid), process.env.LISTEN_FDS);";
+  const app = writeApp(t, own);
+  const command = pathToFileURL(join(projectRoot, "cli/bin/portreeve.js")).href;
+  const asSystemd = `
+    process.env.LISTEN_PID = String(process.pid);
+    process.env.LISTEN_FDS = "0";
+    process.argv = [process.argv[0], "portreeve", "run", ${JSON.stringify(app)}];
+    await import(${JSON.stringify(command)});`;
+  const program = startProgram(t, [writeApp(t, asSystemd, "mjs")]);
+  assert.equal(await program.ended, 0, program.stderr);
+  assert.equal(program.stdout, "true 0\n");
+});
+
 test("flags set limits, the drain delay and excluded ports", async (t) => {
   const limited = startApp(t, web, { run: ["--limit", "responseTimeout=300ms", "--drain-delay", "300ms"] });
   const port = await portOf(limited);
@@ -137,11 +198,7 @@ test("flags set limits, the drain delay and excluded ports", async (t) => {
   assert.equal(await limited.ended, "SIGTERM");
   assert.ok(performance.now() - begun >= 295, "not before the delay");
 
-  const free = createServer().listen(0, "127.0.0.1");
-  await once(free, "listening");
-  const { port: taken } = free.address() as AddressInfo;
-  free.close();
-  await once(free, "close");
+  const taken = await freePort();
   const excluded = startApp(t, 'listen(createServer(handler), Number(process.env.PORT), "127.0.0.1");', {
     run: ["--exclude", "1", "--exclude", String(taken), "--limit", "responseTimeout=100ms"],
     env: { PORT: String(taken) },
@@ -171,6 +228,33 @@ test("--observe-only cuts nothing and says what it would have cut", async (t) =>
   assert.match(app.stderr, /^portreeve: maxRequestBodyLength would have cut 1, and was only observed$/m);
   assert.match(app.stderr, /^portreeve: maxConcurrent would have made wait 1, and was only observed$/m);
 });
+
+test("--observe-only says what it would have cut when a second signal ends the program, too", async (t) => {
+  const app = startApp(t, web, { run: ["--observe-only", "--limit", "responseTimeout=50ms"] });
+  const port = await portOf(app);
+  const slow = await busyClient(t, app, port);
+  await slow.gets(/200 OK[^]*slow/);
+  await busyClient(t, app, port, "/never");
+  app.signal("SIGTERM");
+  assert.equal(await slow.ended, "FIN");
+  await another();
+  app.signal("SIGTERM");
+  assert.equal(await app.ended, "SIGTERM");
+  assert.match(
+    app.stderr,
+    /^portreeve: responseTimeout \(response-timeout\) would have cut [12], and was only observed$/m,
+  );
+});
+
+/** One that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
 
 /** A folder with a configuration, and a folder in it. */
 function configured(t: TestContext, config: unknown): string {
@@ -220,6 +304,8 @@ test("every mistake in the configuration is one line that says where, what was e
     [{ limits: { idleTimeout: "3 weeks" } }, 'limits\\.idleTimeout: expected a duration .+, got "3 weeks"'],
     [{ limits: { maxConcurrent: 0 } }, 'limits\\.maxConcurrent: expected a positive integer or Infinity, got "0"'],
     [{ limits: { minSendRate: { rate: 1 } } }, "limits\\.minSendRate: expected bytes a second, .+, got Object"],
+    [{ grace: "" }, 'grace: expected a value, got ""'],
+    [{ limits: { responseTimeout: "" } }, 'limits\\.responseTimeout: expected a value, got ""'],
     [{ grace: -1 }, "grace: expected milliseconds, .+, got -1"],
     [{ gracee: 1 }, 'gracee: expected no such key, got "gracee"'],
     [{ exclude: ["http"] }, 'exclude\\.0: expected a port, got "http"'],

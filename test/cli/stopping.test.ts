@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { another } from "../support/program.ts";
 import { connectTo } from "../support/tcp-client.ts";
 import { bigSize, makeSite, startServe } from "./portreeve.ts";
 
@@ -48,12 +49,31 @@ test("a second signal closes now, and the exit code is the signal's", async (t) 
   download.socket.pause();
   program.signal("SIGTERM");
   await program.says(/draining 1 connection$/m);
+  await another();
   program.signal("SIGTERM");
   assert.equal(await program.ended, 143, program.stderr);
   assert.match(
     program.stdout,
     /: 0 finished, 0 idle closed, 1 cut \(connection \d+: server-closed while (handling|sending)/,
   );
+});
+
+test("a signal that comes twice at once, as npm sends it on beside the terminal, counts as one", async (t) => {
+  const { program, port } = await startServe(t, makeSite(t));
+  const half = await connectTo(t, port);
+  half.write("GET /digits.txt HTTP/1.1\r\nHo");
+  const other = await connectTo(t, port);
+  other.write(get("/digits.txt"));
+  await other.gets(/0123456789$/);
+  program.signal("SIGINT");
+  await program.says(/draining 2 connections$/m);
+  program.signal("SIGINT");
+  assert.equal(await other.ended, "FIN");
+  other.end();
+  half.write("st: x\r\n\r\n");
+  assert.match(await half.all(), /0123456789$/);
+  half.end();
+  assert.equal(await program.ended, 0, program.stderr);
 });
 
 test("a drain never takes longer than the grace period, and names who was cut", async (t) => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
 import { test } from "node:test";
 import fc from "fast-check";
+import { custodianOf, manage } from "../../src/index.ts";
 import { FormDataError } from "../../src/protocols/form-data/form-data.ts";
 import {
   boundary,
@@ -213,4 +215,19 @@ test("after an error the client's body is thrown away, and it gets its answer", 
   // More than all buffers on the way take.
   const body = Buffer.concat([multipart([field("a", "xx")], ""), Buffer.alloc(20_000_000)]);
   assert.equal(await server.post(body, multipartType), "413 maxFormDataFieldLength");
+});
+
+test("a request that ends while the last bytes of its file are written has brought half a form", async (t) => {
+  const server = await startFormServer(t, { safetyLimits: { formDataFileMemoryThreshold: 1000 } });
+  const managed = manage(server.http);
+  t.after(() => managed.close());
+  server.http.on("request", (request: IncomingMessage) => {
+    const owner = custodianOf(request);
+    // All of the body is there, and the rest of the file is about to be written.
+    request.on("end", () => process.nextTick(() => void owner.shutdownAll()));
+  });
+  const body = multipart([file("a", Buffer.alloc(100_000))]);
+  const client = await server.connect();
+  client.write(head(body.length)).write(body);
+  assert.equal(reason(await server.outcome(1)), "400");
 });

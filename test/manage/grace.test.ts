@@ -8,7 +8,7 @@ import { createServer as createHttp2 } from "node:http2";
 import { createServer as createNet } from "node:net";
 import type { AddressInfo, Server } from "node:net";
 import { test } from "node:test";
-import { makeCustodian, manage } from "../../src/index.ts";
+import { custodianOf, makeCustodian, manage } from "../../src/index.ts";
 import type { Duration, Managed, ManagedDrainOptions } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { dial } from "../support/clients.ts";
@@ -179,3 +179,55 @@ test("disposing of a manager ends a drain that waits, and its report says so", a
   );
   await client.ended;
 });
+
+interface Closing {
+  readonly name: string;
+  readonly path: string;
+  /** Ends the server. */
+  readonly end: (managed: Managed) => Promise<unknown>;
+  /** Whether the closer settles. */
+  readonly settles: boolean;
+}
+
+const closings: readonly Closing[] = [
+  { name: "a drain, of a request that finishes", path: "/finished", end: (managed) => managed.drain(), settles: true },
+  { name: "a drain, of one that is cut", path: "/never", end: (managed) => managed.drain({ grace: 0 }), settles: true },
+  { name: "a close", path: "/never", end: (managed) => managed.close(), settles: true },
+  {
+    name: "a drain whose closers hang, for 200 ms after its grace period",
+    path: "/never",
+    end: (managed) => managed.drain({ grace: 1000 }),
+    settles: false,
+  },
+];
+
+for (const { name, path, end, settles } of closings) {
+  test(`the closers of what requests hold are waited for: ${name}`, async (t) => {
+    let closes = false;
+    let closed = false;
+    let release = (): void => {};
+    const web = await startWeb(t, (request, response) => {
+      custodianOf(request).defer(async () => {
+        closes = true;
+        await new Promise<void>((resolve) => (release = resolve));
+        closed = true;
+      });
+      if (request.url === "/finished") response.end("ok");
+    });
+    const client = await web.connect();
+    client.write(get(path));
+    await until(() => web.server.connections.countByPhase().handling === 1 || closes);
+    let isOver = false;
+    const ending = end(web.server).then(() => (isOver = true));
+    client.end();
+    if (!settles) await web.pass(1000 + resolution);
+    await until(() => closes);
+    await settle();
+    assert.equal(isOver, false);
+    if (settles) release();
+    else await web.pass(200 + resolution);
+    await ending;
+    assert.equal(closed, settles);
+    release();
+  });
+}

@@ -108,5 +108,9 @@ test("what is no server, and what is no path, is refused", () => {
     () => healthHandler(createServer(), { readyz: "readyz" }),
     /options\.readyz: expected a path that begins/,
   );
+  assert.throws(
+    () => healthHandler(createServer(), { livez: "/x", readyz: "/x" }),
+    /options\.readyz: expected another path than that of livez/,
+  );
   assert.throws(() => healthHandler(createServer(), { ready: "/x" } as object), ArgumentTypeError);
 });

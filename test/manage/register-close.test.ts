@@ -172,3 +172,63 @@ test("a server of the app's own serve() is left alone", async (t) => {
   assert.equal(await app.ended, "SIGTERM");
   assert.equal(app.stderr, "");
 });
+
+/** A server that is closed and listens again at once, in the ways that programs have; `again` says how it is managed then. */
+const restarts: Readonly<Record<string, string>> = {
+  "in the callback of close": "server.close(again);",
+  "when it emits 'close'": "server.once('close', again); server.close();",
+  "without waiting": "server.close(); again();",
+};
+
+for (const [how, restart] of Object.entries(restarts)) {
+  test(`a server that is closed and listens again is managed again: ${how}`, async (t) => {
+    const app = startApp(
+      t,
+      `const server = listen(createServer(handler), 0, "127.0.0.1");
+      const again = () => server.listen(0, "127.0.0.1", () => console.log("again " + server.address().port + ";"));
+      process.stdin.once("data", () => { ${restart} });`,
+    );
+    const first = await busyClient(t, app, await portOf(app));
+    app.child.stdin?.write("close\n");
+    if (how === "without waiting") await app.says(/^again/m);
+    // What was in flight is finished in any case.
+    await first.gets(/200 OK[^]*slow$/);
+    first.end();
+    const [, port] = await app.says(/^again (\d+);$/m);
+    const second = await idleClient(t, Number(port));
+    second.write(get("/slow"));
+    await app.says(/(got \/slow[^]*){2}/);
+    app.signal("SIGTERM");
+    assert.match(await second.all(), /Connection: close[^]*slow$/);
+    second.end();
+    assert.equal(await app.ended, "SIGTERM", app.stderr);
+    assert.equal(app.stderr, "");
+  });
+}
+
+test("a server that could not listen is closed and tries again, as Node's documentation shows it: it is managed", async (t) => {
+  const app = startApp(
+    t,
+    `const blocker = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = blocker.address();
+      const server = createServer(handler);
+      server.once("error", ({ code }) => {
+        console.log(code);
+        blocker.close(() => {
+          server.close();
+          server.listen(port, "localhost", () => console.log("listening " + port + ";"));
+        });
+      });
+      server.listen(port, "127.0.0.1");
+    });`,
+  );
+  const port = await portOf(app);
+  assert.match(app.stdout, /^EADDRINUSE$/m);
+  const client = await connectTo(t, port);
+  client.write(get("/slow"));
+  await app.says(/got \/slow/);
+  app.signal("SIGTERM");
+  assert.match(await client.all(), /Connection: close[^]*slow$/);
+  client.end();
+  assert.equal(await app.ended, "SIGTERM", app.stderr);
+});

@@ -101,3 +101,64 @@ test("SIGTERM to one worker drains that worker alone", async (t) => {
   app.signal("SIGTERM");
   assert.equal(await app.ended, "SIGTERM", app.stderr);
 });
+
+test("when the whole group is signalled, no worker ends before the last has drained, so that no app starts others", async (t) => {
+  const own = `if (cluster.isPrimary) cluster.on("exit", () => { console.log("forked again"); cluster.fork(); });`;
+  const [app, port] = await startCluster(t, own, { spawn: { detached: true } });
+  const clients = await keepBusy(t, app, port);
+  process.kill(-app.pid, "SIGTERM");
+  await allServed(clients);
+  assert.equal(await app.ended, "SIGTERM", app.stderr);
+  assert.doesNotMatch(app.stdout, /forked again/);
+});
+
+test("a worker that has drained before the others waits for them, and so does one without a server", async (t) => {
+  const own = `if (cluster.isPrimary) {
+    cluster.fork({ NO_SERVER: "1" });
+    cluster.on("exit", (worker) => console.log("ended early " + worker.id));
+  }`;
+  const code = clustered.replace("} else {", "} else if (process.env.NO_SERVER) setInterval(() => {}, 1000); else {");
+  const app = startApp(t, code + own, { spawn: { detached: true } });
+  const [, port] = await app.says(/^ready (\d+);$/m);
+  const client = await connectTo(t, Number(port));
+  client.write(get("/slow"));
+  await app.says(/got by/);
+  process.kill(-app.pid, "SIGTERM");
+  await allServed([client]);
+  assert.equal(await app.ended, "SIGTERM", app.stderr);
+  assert.doesNotMatch(app.stdout, /ended early/);
+});
+
+test("workers' own handlers run after the drain when the whole group is signalled", async (t) => {
+  const own = `if (cluster.isWorker) process.on("SIGTERM", () => { console.log("told " + cluster.worker.id); process.exit(); });
+  else process.on("SIGTERM", () => setTimeout(() => process.exit(7), 500));`;
+  const [app, port] = await startCluster(t, own, { spawn: { detached: true } });
+  const clients = await keepBusy(t, app, port);
+  process.kill(-app.pid, "SIGTERM");
+  await allServed(clients);
+  assert.equal(await app.ended, 7, app.stderr);
+  assert.match(app.stdout, /^told 1$/m);
+  assert.match(app.stdout, /^told 2$/m);
+});
+
+test("each process of a cluster says what its drain came to", async (t) => {
+  const [app, port] = await startCluster(t, "", { run: [] });
+  const clients = await keepBusy(t, app, port);
+  app.signal("SIGTERM");
+  await allServed(clients);
+  assert.equal(await app.ended, "SIGTERM", app.stderr);
+  const lines = app.stderr.trimEnd().split("\n");
+  assert.equal(lines.length, 3, app.stderr);
+  const finished = lines.map((line) =>
+    /^(portreeve(?:: worker \d)?): drained in \S+: (\d) finished, 0 idle/.exec(line),
+  );
+  assert.deepEqual(
+    finished.map((match) => match?.[1] ?? "").toSorted((a, b) => a.localeCompare(b)),
+    ["portreeve", "portreeve: worker 1", "portreeve: worker 2"],
+  );
+  assert.equal(
+    finished.reduce((sum, match) => sum + Number(match?.[2]), 0),
+    4,
+  );
+  assert.match(app.stderr, /^portreeve: drained in [1-9]\d\dms/m, "the primary has waited for its workers");
+});

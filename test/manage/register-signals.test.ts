@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { busyClient, idleClient, portOf, startApp } from "../support/app.ts";
+import { busyClient, idleClient, portOf, register, startApp, writeApp } from "../support/app.ts";
+import { another, startProgram } from "../support/program.ts";
 import { connectTo } from "../support/tcp-client.ts";
 
 const web = 'listen(createServer(handler), 0, "127.0.0.1");\n';
@@ -106,6 +107,7 @@ test("a second signal passes at once, in place of the first, and closes what is 
   assert.equal(await idle.ended, "FIN");
   idle.end();
   assert.deepEqual(said(app.stdout), []);
+  await another();
   app.signal("SIGTERM");
   await app.says(/^told$/m);
   await busy.ended;
@@ -121,8 +123,37 @@ test("a second signal without a handler ends the process now", async (t) => {
   await busyClient(t, app, port, "/never");
   app.signal("SIGTERM");
   assert.equal(await idle.ended, "FIN");
+  await another();
   app.signal("SIGINT");
   assert.equal(await app.ended, "SIGINT");
+});
+
+test("a signal that comes twice at once, as npm sends it on beside the terminal, counts as one", async (t) => {
+  const app = startApp(t, `${web}process.on("SIGINT", () => { console.log("told"); process.exit(7); });`);
+  const busy = await busyClient(t, app, await portOf(app));
+  app.signal("SIGINT");
+  app.signal("SIGINT");
+  assert.match(await busy.all(), /200 OK[^]*slow/);
+  busy.end();
+  assert.equal(await app.ended, 7, app.stderr);
+  assert.deepEqual(said(app.stdout), ["told"]);
+});
+
+test("what a preload listens for before us is held, too, each listener as it was", async (t) => {
+  const preload = writeApp(
+    t,
+    `process.once("SIGTERM", (...args) => console.log("preload, once", ...args));
+    process.on("SIGTERM", () => { console.log("preload"); setTimeout(() => process.exit(7), 50); });`,
+  );
+  const file = writeApp(t, web);
+  const app = startProgram(t, ["--require", preload, "--import", register, file]);
+  const busy = await busyClient(t, app, await portOf(app));
+  app.signal("SIGTERM");
+  assert.match(await busy.all(), /200 OK[^]*slow/);
+  assert.deepEqual(said(app.stdout), [], "not before the request has finished");
+  busy.end();
+  assert.equal(await app.ended, 7, app.stderr);
+  assert.deepEqual(said(app.stdout), ["preload, once SIGTERM 15", "preload"]);
 });
 
 test("a process without a server gets its signals at once, and its listeners are its own again", async (t) => {

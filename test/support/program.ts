@@ -47,6 +47,11 @@ export class Program {
   }
 }
 
+/** So long after a signal that another one is no echo of it, which is told by the time of the machine. */
+export function another(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 150));
+}
+
 /** Starts a program that ends with the test at the latest. */
 export function startProgram(
   t: TestContext,

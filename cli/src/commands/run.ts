@@ -3,6 +3,7 @@
  */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import inspector from "node:inspector";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { join, resolve } from "node:path";
@@ -44,6 +45,8 @@ async function runProgram(app: string, args: readonly string[], flags: RunFlags)
   // What systemd hands down passes through; the pipe for signals comes after it.
   const signalDescriptor = 3 + Math.min(Number(env["LISTEN_FDS"] ?? 0) || 0, 1000);
   const stdio = Array.from({ length: signalDescriptor }, () => "inherit" as const);
+  // The program has our arguments to Node, and so our port for debuggers.
+  if (inspector.url() !== undefined) inspector.close();
   const child = spawn(
     process.execPath,
     [...process.execArgv, ...preloads.flatMap((preload) => ["--import", preload]), app, ...args],
@@ -56,6 +59,8 @@ async function runProgram(app: string, args: readonly string[], flags: RunFlags)
 function ended(child: ChildProcess, pipe: Writable): Promise<void> {
   // The program may have ended, or closed what it was given.
   pipe.on("error", () => {});
+  // What a preload listens for is the program's.
+  for (const name of handedOn) process.removeAllListeners(name);
   const handlers = handedOn.map((name) => [name, () => void pipe.write(`${name}\n`)] as const);
   for (const [name, handler] of handlers) process.on(name, handler);
   return new Promise((done, failed) => {

@@ -14,6 +14,7 @@ import { bold, dim } from "ansis";
 import { Command, InvalidArgumentError } from "commander";
 import { ListenError, manage } from "portreeve";
 import type { DrainReport, Managed } from "portreeve";
+import { signalEcho } from "portreeve/settings";
 import type { SubjectAltNameEntry } from "selfsigned";
 import { drainLine } from "../drain-line.ts";
 import { UsageError, exitCodes } from "../errors.ts";
@@ -73,13 +74,16 @@ async function listen(web: Server | SecureServer, { host, port }: ServeFlags, wh
 async function untilStopped(managed: Managed): Promise<void> {
   // Whoever reads our lines may leave earlier than we do.
   process.stdout.on("error", () => {});
+  let heldSince = 0;
   const report = await new Promise<DrainReport>((resolve) => {
     const onSignal = (signal: (typeof signals)[number]): void => {
       if (!managed.ready) {
+        if (performance.now() - heldSince < signalEcho) return;
         exitCodes.set(128 + constants.signals[signal]);
         void managed.close();
         return;
       }
+      heldSince = performance.now();
       const { size } = managed.connections;
       say(`${signal}: draining ${size} connection${size === 1 ? "" : "s"}`);
       resolve(managed.drain());

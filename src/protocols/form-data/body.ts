@@ -44,7 +44,8 @@ export function readBody(request: Readable, custodian: Custodian, take: ChunkRea
   });
 }
 
-function gone(cause: unknown): Error {
+/** The request ended before its body did. */
+export function gone(cause: unknown): Error {
   return truncated("the end of the request", cause);
 }
 

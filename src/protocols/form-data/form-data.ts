@@ -19,13 +19,13 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Http2ServerRequest, ServerHttp2Stream } from "node:http2";
 import { Readable } from "node:stream";
-import { ArgumentTypeError } from "../../core/errors.ts";
+import { ArgumentTypeError, CustodianShutDownError } from "../../core/errors.ts";
 import { isIncomingMessage } from "../../core/node-modules.ts";
 import { checkOptions, optional } from "../../core/options.ts";
 import type { Custodian } from "../../custodian/custodian.ts";
 import { toSafetyLimits } from "../../limits/safety-limits.ts";
 import type { SafetyLimits, SafetyLimitsOptions } from "../../limits/safety-limits.ts";
-import { readBody } from "./body.ts";
+import { gone, readBody } from "./body.ts";
 import { loadDicer } from "./busboy.ts";
 import { FormDataError, malformed } from "./errors.ts";
 import { FormLimits } from "./form-limits.ts";
@@ -83,7 +83,8 @@ export async function parseFormData(request: FormDataRequest, options?: ParseFor
   } catch (error) {
     body.on("error", () => {}).resume();
     await parser?.discard();
-    throw error;
+    // What was being written when the request ended.
+    throw error instanceof CustodianShutDownError ? gone(error) : error;
   }
 }
 

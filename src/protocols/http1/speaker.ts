@@ -19,7 +19,9 @@ import { giveLastChance } from "../../connection/last-chance.ts";
 import { connectionOfPort } from "../../connection/lookup.ts";
 import { ManagedRequest, markRequest, markedRequest } from "../../connection/managed-request.ts";
 import type { RequestHost } from "../../connection/managed-request.ts";
-import type { Speaker } from "../../connection/speaker.ts";
+import type { Phase } from "../../connection/phase.ts";
+import { leftWhile } from "../../connection/speaker.ts";
+import type { Speaker, UnfinishedRequest } from "../../connection/speaker.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { errorAnswer } from "./answers.ts";
 import { judgeHead, limitStatus, requestLineLength } from "../heads.ts";
@@ -28,6 +30,9 @@ import type { ServerSettings } from "./node-settings.ts";
 import { Silence } from "./silence.ts";
 import { Turns } from "./turns.ts";
 import { takeFromParser } from "./unheard.ts";
+
+/** Those in which a request is under way. */
+const busyPhases: readonly Phase[] = ["reading", "handling", "sending"];
 
 export class Http1Speaker extends Turns implements Speaker, RequestHost {
   readonly connection: Connection;
@@ -251,6 +256,10 @@ export class Http1Speaker extends Turns implements Speaker, RequestHost {
 
   accountable(reason: CloseReason): object | null {
     return (reason === "receive-rate" ? this.newest : this.response)?.req ?? null;
+  }
+
+  get unfinished(): UnfinishedRequest | null {
+    return leftWhile(this.connection, busyPhases);
   }
 
   requestOf(value: object): ManagedRequest | undefined {

@@ -18,7 +18,7 @@ import type { Connection } from "../../connection/connection.ts";
 import { keeperOf, unmarkLayer } from "../../connection/lookup.ts";
 import { ManagedRequest, markRequest } from "../../connection/managed-request.ts";
 import type { RequestHost } from "../../connection/managed-request.ts";
-import type { CutRequest } from "../../connection/speaker.ts";
+import type { UnfinishedRequest } from "../../connection/speaker.ts";
 import { warnOfFirstCut } from "../../limits/first-cut.ts";
 import type { SafetyLimitName } from "../../limits/safety-limits.ts";
 import { limitStatus } from "../heads.ts";
@@ -55,7 +55,7 @@ export interface ExchangeHost {
   /** The deadline of one of them comes closer. */
   hasten(deadline: number): void;
   /** One of them is cut, and the others go on. */
-  streamCut(cut: CutRequest): void;
+  streamCut(cut: UnfinishedRequest): void;
   /** The stream of one is about to be destroyed. */
   streamEnds(exchange: Exchange, error: Error | null, isClosed: boolean): void;
 }

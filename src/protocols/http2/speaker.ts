@@ -16,7 +16,9 @@ import { giveLastChance } from "../../connection/last-chance.ts";
 import { markLayer, unmarkLayer } from "../../connection/lookup.ts";
 import { ManagedRequest } from "../../connection/managed-request.ts";
 import { isDeparture, isProtocolError } from "../../connection/ports.ts";
-import type { CutRequest, Speaker } from "../../connection/speaker.ts";
+import type { Phase } from "../../connection/phase.ts";
+import { leftWhile } from "../../connection/speaker.ts";
+import type { Speaker, UnfinishedRequest } from "../../connection/speaker.ts";
 import { CountWithin } from "../../limits/count-within.ts";
 import { headSize, isShort, judgeHead } from "../heads.ts";
 import { ControlFrames } from "./control-frames.ts";
@@ -41,6 +43,8 @@ import type { SessionListener } from "./session-news.ts";
 import { allowanceFor, hasBody } from "./stream-event.ts";
 import type { StreamEvent } from "./stream-event.ts";
 
+/** Those in which streams are open. */
+const busyPhases: readonly Phase[] = ["handling"];
 /** What a stream of a client may have on its way when nobody waits for it any more, where the settings do not say. */
 const usualWindow = 65_535;
 
@@ -64,7 +68,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   #leaving = false;
   /** Whether nghttp2 has ended the session by itself, and has said why. */
   #isDead = false;
-  firstCut: CutRequest | null = null;
+  /** The first stream that was cut by itself since the drain began. */
+  #firstCut: UnfinishedRequest | null = null;
 
   constructor(connection: Connection, shakesHands: boolean = true) {
     const { maxControlFrames, maxStreamResets } = connection.manager.safetyLimits;
@@ -111,6 +116,10 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   /** http2 ends the socket by itself, once all of its frames are out. */
   get endsOutput(): boolean {
     return this.#session !== null;
+  }
+
+  get unfinished(): UnfinishedRequest | null {
+    return this.#firstCut ?? leftWhile(this.connection, busyPhases);
   }
 
   look(): void {
@@ -182,7 +191,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
    */
   drain(grace: number): void {
     const { connection } = this;
-    this.firstCut = null;
+    this.#firstCut = null;
     if (this.#open.size === 0 && this.unsentBytes === 0) {
       if (!this.#hasHalfAHead) {
         connection.end("drained");
@@ -231,8 +240,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     if (deadline < timer.at) timer.reset(Math.max(0, deadline - manager.timers.clock.now()));
   }
 
-  streamCut(cut: CutRequest): void {
-    this.firstCut ??= cut;
+  streamCut(cut: UnfinishedRequest): void {
+    this.#firstCut ??= cut;
   }
 
   streamEnds(exchange: Exchange, error: Error | null, isClosed: boolean): void {

@@ -157,6 +157,19 @@ export const http1Rows: readonly Row[] = [
     },
   },
   {
+    name: "a client that leaves in the middle of its upload has not finished",
+    on: web,
+    async play(stage) {
+      const client = await stage.dial();
+      client.write("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf");
+      await stage.begun(1);
+      setTimeout(() => client.end(), 200);
+      const outcome = await stage.drain();
+      endedWithWork(outcome, 200);
+      came(outcome, { cut: ["client-ended while handling"] });
+    },
+  },
+  {
     name: "an upload that goes on is finished and answered",
     on: web,
     async play(stage) {

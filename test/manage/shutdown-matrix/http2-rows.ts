@@ -120,6 +120,19 @@ export const http2Rows: readonly Row[] = [
     },
   },
   {
+    name: "a client that leaves before its stream is answered has not finished",
+    on: http2,
+    async play(stage) {
+      const client = await dial(stage);
+      void ask(client, "/never");
+      await stage.begun(1);
+      setTimeout(() => client.session.destroy(), 200);
+      const outcome = await stage.drain();
+      endedWithWork(outcome, 200);
+      came(outcome, { cut: ["client-ended while handling"] });
+    },
+  },
+  {
     name: "two streams in flight are both finished",
     on: http2,
     async play(stage) {

@@ -9,6 +9,7 @@
 import cluster from "node:cluster";
 import type { Worker } from "node:cluster";
 import { systemClock } from "../core/clock.ts";
+import { signalEcho } from "./settings.ts";
 import type { StopSignal } from "./signals.ts";
 
 /** Of a worker: I am here, I have drained, may I end? Of its primary: so am I, drain, you may. */
@@ -31,7 +32,7 @@ type Drain = (signal: StopSignal) => Promise<unknown>;
 
 /** Workers that drain when they are asked to, and who waits for each. */
 const workers: Map<Worker, Set<() => void>> = new Map();
-/** Those that are to end with us. */
+/** Those that ask whether they may end. */
 const leaving: Set<Worker> = new Set();
 /** Whose drain is on its way, or null. */
 let draining: StopSignal | null = null;
@@ -46,9 +47,13 @@ export function watchWorkers(): void {
         if (draining !== null) askToDrain(worker, draining);
       }
       if (cmd === "NODE_PORTREEVE_DRAINED") settle(worker);
-      // A signal to the whole group may have come to us in the same turn.
-      if (cmd === "NODE_PORTREEVE_LEAVING")
-        setImmediate(() => (draining === null ? letLeave(worker) : leaving.add(worker)));
+      if (cmd === "NODE_PORTREEVE_LEAVING") {
+        leaving.add(worker);
+        // A signal to the whole group may still be on its way to us.
+        systemClock.wakeAfter(signalEcho, () => {
+          if (draining === null) letLeave(worker);
+        });
+      }
     };
     listen(worker.process, hear);
     for (const end of ["disconnect", "exit"]) {
@@ -84,7 +89,6 @@ export async function drainWorkers(signal: StopSignal, timeout: number): Promise
 export function releaseWorkers(): void {
   draining = null;
   for (const worker of leaving) letLeave(worker);
-  leaving.clear();
 }
 
 /** What a worker has of its primary. */

@@ -117,11 +117,15 @@ test("a worker that has drained before the others waits for them, and so does on
     cluster.fork({ NO_SERVER: "1" });
     cluster.on("exit", (worker) => console.log("ended early " + worker.id));
   }`;
-  const code = clustered.replace("} else {", "} else if (process.env.NO_SERVER) setInterval(() => {}, 1000); else {");
+  const code = clustered.replace(
+    "} else {",
+    "} else if (process.env.NO_SERVER) { setInterval(() => {}, 1000); console.log('up;'); } else {",
+  );
   const app = startApp(t, code + own, { spawn: { detached: true } });
   const [, port] = await app.says(/^ready (\d+);$/m);
   const client = await connectTo(t, Number(port));
   client.write(get("/slow"));
+  await app.says(/^up;$/m);
   await app.says(/got by/);
   process.kill(-app.pid, "SIGTERM");
   await allServed([client]);

@@ -90,21 +90,26 @@ export class Budget {
     this.#stalled = progress > 0 ? 0 : this.#stalled + elapsed;
     this.#taken += progress;
     this.#sendRate.takeBack(this.#progress.excess());
-    if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
-    // What is spoken after an upgrade has a pace of its own; and there is no end to it, so a step has to be one that makes room.
-    const isRated = connection.phase !== "upgraded";
-    const isUnknown = isAsking && this.#unheard > usualQuestions && this.#unrated < longestAnswer;
-    const isFast = isUnknown || this.#rate();
-    const isOverfull = unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace;
-    if (isOverfull && !(isRated && this.#sendRate.isAhead)) return "limit";
-    if (isRated && !isFast) return "send-rate";
+    const reason = this.#judge(connection, unsent, isAsking);
     this.#unasked = progress > 0 ? 0 : this.#unasked + elapsed;
-    if (isRated && this.#mustAsk) {
+    // Where limits only observe, it goes on.
+    if (reason !== null && !connection.manager.observeOnly) return reason;
+    if (isRated(connection) && this.#mustAsk) {
       this.#unasked = 0;
       this.#wasAsking = true;
       this.#progress.ask(connection, this.#table);
     }
-    return null;
+    return reason;
+  }
+
+  #judge(connection: Connection, unsent: number, isAsking: boolean): CloseReason | null {
+    if (this.#stalled >= this.#limits.responseSendTimeout) return "send-timeout";
+    const rated = isRated(connection);
+    const isUnknown = isAsking && this.#unheard > usualQuestions && this.#unrated < longestAnswer;
+    const isFast = isUnknown || this.#rate();
+    const isOverfull = unsent > this.#limits.maxBufferedBytes && this.#stalled >= overfullGrace;
+    if (isOverfull && !(rated && this.#sendRate.isAhead)) return "limit";
+    return rated && !isFast ? "send-rate" : null;
   }
 
   /** Whether the client was fast enough since it was rated last. */
@@ -134,6 +139,8 @@ export class Budget {
   }
 
   get #mustAsk(): boolean {
+    // Nobody is judged.
+    if (this.#timeLeft === Infinity) return false;
     if (this.#unasked >= Math.min(usualQuestions, this.#shortest / questionsPerTimeout)) return true;
     return this.#timeLeft <= this.#lastQuestion && this.#unasked >= this.#lastQuestion;
   }
@@ -153,4 +160,9 @@ export class Budget {
     }
     return this.#receiveRate.observe(came, elapsed) ? null : "receive-rate";
   }
+}
+
+/** What is spoken after an upgrade has a pace of its own; and there is no end to it, so a step has to be one that makes room. */
+function isRated({ phase }: Connection): boolean {
+  return phase !== "upgraded";
 }

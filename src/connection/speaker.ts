@@ -16,6 +16,8 @@ export interface UnfinishedRequest {
 export interface Speaker {
   /** Looks at the connection, many times a second; for what no event tells. */
   look?(): void;
+  /** Requests that it looks at each by itself. */
+  readonly openRequests?: number;
   /** The deadline has passed: milliseconds to go on for, or undefined to end. */
   extend?(): number | undefined;
   /** Says the last words of an end that has begun, while the output is still open. */

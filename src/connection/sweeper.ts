@@ -1,7 +1,9 @@
 /**
  * The sweeper looks at the budgets and ages of all live connections, many times a second while there are any: the fewer
- * they are, the more often, so that the looks at all of them together never cost more than those at 10 000.
+ * they are, the more often, so that the looks at all of them together never cost more than those at 10 000. A stream of HTTP/2
+ * counts as one, too.
  */
+import { toError } from "../core/report.ts";
 import type { SafetyLimits } from "../limits/safety-limits.ts";
 import type { TimerManager } from "../timers/timer-manager.ts";
 import type { Timer } from "../timers/timer.ts";
@@ -35,6 +37,8 @@ export class Sweeper {
   #interval = 0;
   /** How many connections had something unsent, or kept us waiting, at the last look: these have budgets. */
   #owing = 0;
+  /** How many things the last look has looked at: connections, and the requests of those that have several at once. */
+  #looks = 0;
   /** Whether the speakers of the connections want to look, too. */
   readonly #speakersLook: boolean;
   readonly #table: KernelTable;
@@ -67,7 +71,7 @@ export class Sweeper {
   /** @param soonest milliseconds until one of them is to be looked at again, as far as that is known */
   #next(soonest: number): void {
     const shortest = this.#owing > 0 ? shortestWhileOwing : shortestInterval;
-    const usual = Math.max(shortest, this.#connections.size / mostLooksPerMs);
+    const usual = Math.max(shortest, Math.max(this.#looks, this.#connections.size) / mostLooksPerMs);
     this.#interval = Math.min(this.#longest, usual, Math.max(this.#timers.resolution, soonest));
     this.#timer = this.#timers.start(this.#interval, this.#sweep);
   }
@@ -80,16 +84,31 @@ export class Sweeper {
     this.#timer = null;
     this.#owing = 0;
     let soonest = Infinity;
-    for (const connection of this.#connections) soonest = Math.min(soonest, this.#look(connection, now, elapsed));
+    this.#looks = 0;
+    for (const connection of this.#connections) soonest = Math.min(soonest, this.#tryToLook(connection, now, elapsed));
     if (this.#connections.size > 0) this.#next(soonest);
   };
+
+  /** What a look makes a program do may fail, and the others are looked at all the same. */
+  #tryToLook(connection: Connection, now: number, elapsed: number): number {
+    try {
+      return this.#look(connection, now, elapsed);
+    } catch (error) {
+      connection.manager.fail(toError(error), connection);
+      return Infinity;
+    }
+  }
 
   /** @returns milliseconds until it is to be looked at again, at the latest, as far as that is known */
   #look(connection: Connection, now: number, elapsed: number): number {
     if (connection.closeReason !== null) return Infinity;
     const isOld = now - connection.since >= this.#limits.maxConnectionAge * jitter(connection.id);
     if (isOld && connection.mayCut("max-age", "maxConnectionAge")) connection.endSoon("max-age");
-    if (this.#speakersLook) connection.speaker?.look?.();
+    this.#looks++;
+    if (this.#speakersLook) {
+      this.#looks += connection.speaker?.openRequests ?? 0;
+      connection.speaker?.look?.();
+    }
     const owes = connection.unsentBytes > 0 || connection.waitsForClient;
     const { budget } = connection;
     if (!owes) {

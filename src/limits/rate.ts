@@ -5,8 +5,9 @@
  * counts against anyone. Burst and drip are told apart because a window helps the next one at most, and by no more than a
  * whole window asks for: bytes come in steps that fall on either side of a border.
  *
- * What a client takes is seen in steps of another size: a kernel says nothing until a good part of its buffer is free. There a
- * step lasts for as long as the rate gives it, and whoever takes in steps is as fast as its largest one allows.
+ * What a client takes is seen in steps of another size: a kernel, or a window, says nothing until a good part of it is free.
+ * There a step, which is all that was seen in one window, lasts for as long as the rate gives it, and whoever takes in
+ * steps is as fast as its largest one allows.
  */
 import type { MinimumRate } from "./safety-limits.ts";
 
@@ -14,8 +15,9 @@ export class RateMeter {
   readonly #rate: MinimumRate;
   /** Bytes that a step can be at most, as far as it helps. */
   readonly #longestStep: number;
-  /** The largest so far. */
+  /** The largest so far, and what has become of the present one. */
   #step = 0;
+  #seen = 0;
   #bytes = 0;
   #waited = 0;
   /** Whether no window has been judged yet. */
@@ -45,6 +47,7 @@ export class RateMeter {
   /** Forgets the window that is open: we no longer wait, or wait for something else. */
   restart(): void {
     this.#step = 0;
+    this.#seen = 0;
     this.#bytes = 0;
     this.#waited = 0;
     this.#isFirst = true;
@@ -52,7 +55,9 @@ export class RateMeter {
 
   /** Of the first bytes, so many had not been taken. Later nobody knows how many of them were counted. */
   takeBack(bytes: number): void {
-    if (this.#isFirst) this.#bytes -= bytes;
+    if (!this.#isFirst) return;
+    this.#bytes -= bytes;
+    this.#seen -= bytes;
   }
 
   /** Counts `bytes` that came in `ms` of waiting. @returns whether the client is still fast enough. */
@@ -60,10 +65,12 @@ export class RateMeter {
     if (this.#rate.bytesPerSecond === 0) return true;
     this.#bytes += bytes;
     this.#waited += ms;
-    this.#step = Math.max(this.#step, Math.min(bytes, this.#longestStep));
+    this.#seen += bytes;
     if (this.#waited < this.#rate.grace) return true;
     const asked = (this.#rate.bytesPerSecond * this.#waited) / 1000;
     const surplus = this.#bytes - asked;
+    this.#step = Math.max(this.#step, Math.min(this.#seen, this.#longestStep));
+    this.#seen = 0;
     this.#waited = 0;
     this.#isFirst = false;
     this.#bytes = Math.max(0, Math.min(surplus, Math.max(asked, this.#step)));

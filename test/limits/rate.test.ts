@@ -55,6 +55,26 @@ test("where progress is seen in steps, a client at the pace passes whatever thei
   );
 });
 
+test("a step that is seen piece by piece lasts like one that is seen at once", () => {
+  const longest = 60_000;
+  const sizes = fc.integer({ min: 2400, max: 240 * 60 });
+  fc.assert(
+    fc.property(sizes, fc.integer({ min: 1, max: 20 }), fc.integer({ min: 50, max: 200 }), (step, pieces, every) => {
+      const meter = new RateMeter(rate, longest);
+      const period = (step * 1000) / rate.bytesPerSecond;
+      const taken = (time: number): number => {
+        const [steps, into] = [Math.floor(time / period), time % period];
+        return Math.floor(step * (steps + Math.min(1, (1 + Math.floor(into / every)) / pieces)));
+      };
+      let seen = 0;
+      for (let time = 0; time < 200_000; time += every) {
+        assert.equal(meter.observe(taken(time) - seen, time === 0 ? 0 : every), true, `at ${time} ms`);
+        seen = taken(time);
+      }
+    }),
+  );
+});
+
 test("a step helps for as long as the rate gives it, and no longer than it may", () => {
   for (const [step, seconds] of [
     [240 * 30, 30],

@@ -19,21 +19,26 @@ const smallestFrame = 9;
 const handshake = 256;
 const updatesPerByteSent = 26 / 1024;
 const savings = 65_536;
+/** Half a head looks like control frames until it is whole. */
+const mostOwed = 512;
 
 export const allowances = { pair: 8, stream: 64, piece: 10, trailers: 512 } as const;
 
 export class ControlFrames {
   readonly #counted: CountWithin;
-  /** Whether there is a limit. */
-  readonly judges: boolean;
   #allowance = handshake;
+  /** What was allowed since the last look. */
+  #allowed = 0;
+  /** Bytes of answers to control frames that were not sent yet. */
+  #owed = 0;
+  /** All bytes sent that no control frame has called for: what answers one is never longer than it, and no progress of anybody's. */
+  served = 0;
   #mostSaved = savings;
   #received = 0;
   #sent = 0;
 
   constructor(limit: CountPer) {
     this.#counted = new CountWithin(limit);
-    this.judges = limit.count !== Infinity;
   }
 
   /** What has passed already is nobody's concern: see `look`. */
@@ -45,6 +50,7 @@ export class ControlFrames {
   /** So many bytes are known to be no control frames, or will be when they come. */
   allow(bytes: number): void {
     this.#allowance += bytes;
+    this.#allowed += bytes;
   }
 
   /** So many bytes may still come for a stream that has ended. */
@@ -61,7 +67,12 @@ export class ControlFrames {
    */
   look(received: number, sent: number, now: number): boolean {
     const fresh = received - this.#received;
-    this.#allowance += (sent - this.#sent) * updatesPerByteSent;
+    const answered = sent - this.#sent;
+    this.#owed += Math.max(0, fresh - this.#allowed);
+    this.#allowed = 0;
+    this.served += Math.max(0, answered - this.#owed);
+    this.#owed = Math.min(mostOwed, Math.max(0, this.#owed - answered));
+    this.#allowance += answered * updatesPerByteSent;
     this.#received = received;
     this.#sent = sent;
     const frames = Math.max(0, fresh - this.#allowance) / smallestFrame;

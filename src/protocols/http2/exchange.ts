@@ -155,8 +155,9 @@ export class Exchange implements RequestHost, StreamKeeper, Linked<Exchange> {
     if (byLimit) warnOfFirstCut(limit, connection.manager.safetyLimits);
     const status = (limit === null ? undefined : limitStatus[limit]) ?? closeReasons[reason].httpStatus;
     const phase = stream.headersSent ? "sending" : "handling";
-    if (status === null || stream.closed || phase === "sending") cutOff(stream, http2Code(reason));
-    else answerAndCutOff(stream, status);
+    const failed = (error: unknown): void => connection.manager.fail(toError(error), connection);
+    if (status === null || stream.closed || phase === "sending") cutOff(stream, http2Code(reason), failed);
+    else answerAndCutOff(stream, status, failed);
     this.#host.streamCut({ reason, phase });
     if (cutChannel.hasSubscribers) cutChannel.publish({ connection, stream, reason, limit, phase });
     return true;

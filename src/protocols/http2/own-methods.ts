@@ -135,24 +135,38 @@ export function sayGoodbye(session: ServerHttp2Session, code: number, isTorn: bo
 /**
  * Ends the stream now. What it has sent is cut off with `code`: without this http2 would send the regular end first, and
  * the client would take half a response for a whole one.
+ * @param failed told of what the program throws, who hears 'aborted' before http2 sends the reset
  */
-export function cutOff(stream: ServerHttp2Stream, code: number): void {
+export function cutOff(stream: ServerHttp2Stream, code: number, failed: (error: unknown) => void): void {
   markUnfinished(stream);
+  const own = Object.getOwnPropertyDescriptor(stream, "emit");
+  const emit = stream.emit.bind(stream) as (...args: unknown[]) => boolean;
+  stream.emit = (...args: unknown[]): boolean => {
+    try {
+      return emit(...args);
+    } catch (error) {
+      failed(error);
+      return true;
+    }
+  };
   stream.close(code);
+  if (own === undefined) Reflect.deleteProperty(stream, "emit");
+  else Object.defineProperty(stream, "emit", own);
   stream.destroy();
 }
 
 /**
  * Answers with a status alone, and then ends the stream, whatever the client still sends. What the program does meanwhile
  * goes nowhere: it sees a stream that has not been answered.
+ * @param failed see `cutOff`
  */
-export function answerAndCutOff(stream: ServerHttp2Stream, status: number): void {
+export function answerAndCutOff(stream: ServerHttp2Stream, status: number, failed: (error: unknown) => void): void {
   stream.respond({ ":status": status }, { endStream: true });
   Object.defineProperty(stream, "headersSent", { value: false });
   for (const name of Object.keys(answers)) Reflect.set(stream, name, ignore);
   stream.push = () => true;
   // nghttp2 drops an answer that is still waiting when its stream is reset.
-  setImmediate(() => setImmediate(() => cutOff(stream, nodeHttp2().constants.NGHTTP2_NO_ERROR)));
+  setImmediate(() => setImmediate(() => cutOff(stream, nodeHttp2().constants.NGHTTP2_NO_ERROR, failed)));
 }
 
 /** Should it be destroyed before the program has ended it, then without its regular end. */

@@ -20,7 +20,7 @@ const frames = 16_384;
 
 /** What is known of the session as a whole. */
 export interface SessionSending {
-  /** All bytes that it has handed on so far, and until the last look. */
+  /** All bytes that it has handed on so far, and until the last look, but for answers to control frames. */
   readonly sent: number;
   readonly before: number;
   /** Whether the client does not take what has been handed on: that is the connection's to judge. */
@@ -77,6 +77,7 @@ export class StreamSending {
     this.#lookedAt = now;
     const fresh = session.sent - this.#sent;
     this.#sent = session.sent;
+    const waited = this.#waiting > 0;
     // More that waits is the program's doing.
     const moved = waiting < this.#waiting || written !== this.#written;
     this.#waiting = waiting;
@@ -84,16 +85,17 @@ export class StreamSending {
     if (moved) {
       this.#sentThen = session.sent;
       this.#still = 0;
-      this.#rate.restart();
-      // A window opens by a good part of itself: what went through it lasts for as long as the rate gives it.
-      this.#rate.observe(fresh, 0);
-      return null;
     }
-    if (session.blocked || (waiting === 0 && (owed || !stream.headersSent))) return null;
-    if (waiting === 0) return this.#judgeHandler(elapsed);
-    // Of a file that is sent from the disk no amount is known.
-    const isShared = stream.writableLength === 0 || session.sent - this.#sentThen <= waiting * session.streams + frames;
-    return this.#judgeClient(isShared ? fresh : 0, elapsed, session.waiting);
+    if (waiting > 0 && waited && !session.blocked) {
+      // Of a file that is sent from the disk no amount is known.
+      const isShared =
+        stream.writableLength === 0 || session.sent - this.#sentThen <= waiting * session.streams + frames;
+      return this.#judgeClient(moved || isShared ? fresh : 0, elapsed, session.waiting);
+    }
+    // No time of the client's; what it took counts.
+    this.#rate.observe(moved ? fresh : 0, 0);
+    if (session.blocked || moved || waiting > 0 || owed || !stream.headersSent) return null;
+    return this.#judgeHandler(elapsed);
   }
 
   #judgeClient(progress: number, elapsed: number, waiting: number): Cut | null {
@@ -108,9 +110,9 @@ export class StreamSending {
 
   /** It has begun, and everything it wrote was taken. */
   #judgeHandler(elapsed: number): Cut | null {
-    this.#still += elapsed;
+    const isSilent = !this.#stream.writableEnded && mayBeSilent(this.#stream);
+    this.#still = isSilent ? 0 : this.#still + elapsed;
     if (this.#still < this.#limits.responseSendTimeout) return null;
-    if (!this.#stream.writableEnded && mayBeSilent(this.#stream)) return null;
     return { reason: "response-stalled", limit: "responseSendTimeout" };
   }
 }

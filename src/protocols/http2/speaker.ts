@@ -85,6 +85,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   attach(session: ServerHttp2Session): void {
     this.#session = session;
     this.#sentThen = this.#sent;
+    this.#control.startAt(0, this.#sentThen);
     tryFirstSession(session);
     markLayer(session, this);
     watchSession(session);
@@ -122,13 +123,18 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     return this.#firstCut ?? leftWhile(this.connection, busyPhases);
   }
 
+  get openRequests(): number {
+    return this.#open.size;
+  }
+
   look(): void {
     const { connection } = this;
     if (this.#session === null || connection.closeReason !== null) return;
     const now = connection.manager.timers.clock.now();
     const sent = this.#sent;
     for (const exchange of this.#open) this.#control.allow(exchange.bodyProgress());
-    const isFlood = this.#control.judges && !this.#control.look((connection.input as Socket).bytesRead, sent, now);
+    const before = this.#control.served;
+    const isFlood = !this.#control.look((connection.input as Socket).bytesRead, sent, now);
     if (isFlood && connection.mayCut("abuse", "maxControlFrames", null)) {
       connection.end("abuse", "maxControlFrames");
       return;
@@ -139,12 +145,17 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
       connection.end("protocol-error");
       return;
     }
-    const before = this.#sentThen;
     this.#sentThen = sent;
     if (this.#open.size === 0) return;
     if (connection.shouldClose) this.#leave();
     const waiting = this.#waiting;
-    const session: SessionSending = { before, sent, blocked: this.#queued > 0, waiting, streams: this.#open.size };
+    const session: SessionSending = {
+      before,
+      sent: this.#control.served,
+      blocked: this.#queued > 0,
+      waiting,
+      streams: this.#open.size,
+    };
     for (const exchange of this.#open) {
       if (exchange.look(now, session)) session.waiting = this.#waiting;
     }
@@ -340,7 +351,12 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     const { maxConcurrentStreams } = this.connection.manager.safetyLimits;
     if (this.#open.size <= maxConcurrentStreams) return;
     let open = 0;
-    for (const exchange of this.#open) if (!exchange.stream.closed) open++;
+    for (const {
+      stream: { closed },
+    } of this.#open) {
+      if (!closed) open++;
+      if (open > maxConcurrentStreams) break;
+    }
     if (open > maxConcurrentStreams) this.connection.mayCut("limit", "maxConcurrentStreams", stream);
   }
 

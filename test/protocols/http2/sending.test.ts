@@ -8,6 +8,7 @@ import { handleQueue } from "../../../src/core/node-internals.ts";
 import {
   frameTypes,
   framesIn,
+  ping,
   preface,
   request,
   reset,
@@ -67,12 +68,136 @@ test("a stream that is taken more slowly than minSendRate is reset; one that is 
     await web.pass(250);
   }
   assert.deepEqual(web.cuts(), []);
-  // What it took beyond the minimum helps it over one more period.
+  // What it took in one period helps it for as long as the rate gives it.
+  await web.pass(8000);
+  assert.deepEqual(web.cuts(), []);
   await web.pass(6000);
   assert.deepEqual(web.cuts(), ["send-rate by minSendRate while sending"]);
   const last = framesIn(bytesOf(client)).at(-1);
   assert.deepEqual([last?.type, last?.stream, last?.payload.readUInt32BE(0)], [frameTypes.reset, 1, 8]);
   assert.equal(web.connection().closeReason, null);
+});
+
+test("a client that takes its window in pieces lives for as long as minSendRate gives all of it, not the last piece", async (t) => {
+  let stream: ServerHttp2Stream | undefined;
+  const web = await startWeb(t, "h2c", (opened) => {
+    stream = opened;
+    stream.respond({ ":status": 200 });
+  });
+  const client = await web.raw();
+  client.write(Buffer.concat([preface, settings({ 4: 60_000 }), settingsAck, request(1)]));
+  await until(() => stream !== undefined);
+  // A source of its own pace; the last piece hardly fits.
+  for (let written = 0; written <= 60_000; written += 13_107) {
+    stream?.write(Buffer.alloc(13_107));
+    await settle();
+    await web.pass(40);
+  }
+  // It reads 3 kB/s, and tells so when half of the window is free.
+  for (let time = 0; time < 40; time += 10) {
+    await web.pass(10_000);
+    client.write(windowUpdate(1, 30_000));
+    await settle();
+    stream?.write(Buffer.alloc(30_000));
+  }
+  assert.deepEqual(web.cuts(), []);
+});
+
+test("a client that takes a little of each piece is cut by minSendRate, however small the pieces are", async (t) => {
+  let stream: ServerHttp2Stream | undefined;
+  const web = await startWeb(t, "h2c", (opened) => {
+    stream = opened;
+    stream.respond({ ":status": 200 });
+    const next = (error?: Error | null): void => {
+      if (error == null) opened.write(Buffer.alloc(100), next);
+    };
+    next();
+  });
+  const client = await web.raw();
+  client.write(Buffer.concat([preface, settings({ 4: 100 }), settingsAck, request(1)]));
+  await until(() => stream !== undefined);
+  for (let time = 0; time < 30 && web.cuts().length === 0; time++) {
+    client.write(windowUpdate(1, 100));
+    await settle();
+    await web.pass(1000);
+  }
+  assert.deepEqual(web.cuts(), ["send-rate by minSendRate while sending"]);
+});
+
+test("answers to pings are no progress of streams whose windows stay closed", async (t) => {
+  let open = 0;
+  const handler = (stream: ServerHttp2Stream): void => {
+    open++;
+    large(10_000)(stream);
+  };
+  const web = await startWeb(t, "h2c", handler, { limits: { responseSendTimeout: "4s", minSendRate: 0 } });
+  const client = await web.raw();
+  client.write(Buffer.concat([preface, settings({ 4: 0 }), settingsAck, request(1), request(3)]));
+  await until(() => open === 2);
+  for (let second = 0; second < 8 && web.cuts().length < 2; second++) {
+    for (let i = 0; i < 10; i++) {
+      client.write(i % 2 === 0 ? ping() : settings());
+      await settle();
+      await web.pass(100);
+    }
+  }
+  assert.deepEqual(web.cuts(), Array(2).fill("send-timeout by responseSendTimeout while sending"));
+  assert.equal(web.connection().closeReason, null);
+});
+
+test("a stream that may be silent, and ends after a long silence, has ended well", async (t) => {
+  let stream: ServerHttp2Stream | undefined;
+  const handler = (opened: ServerHttp2Stream): void => {
+    stream = opened;
+    stream.respond({ ":status": 200, "content-type": "application/grpc" });
+    stream.once("data", () => opened.pause());
+  };
+  const web = await startWeb(t, "h2c", handler, { limits: { responseSendTimeout: "4s" } });
+  const client = await web.client();
+  const asked = client.request({ ":method": "POST", ":path": "/" });
+  let code: number | undefined;
+  asked.on("close", () => (code = asked.rstCode)).resume();
+  asked.write("hello");
+  await until(() => stream !== undefined);
+  await web.pass(10_000);
+  stream?.end();
+  await settle();
+  await web.pass(500);
+  asked.end();
+  await settle();
+  stream?.resume();
+  await until(() => code !== undefined);
+  assert.deepEqual([code, web.cuts()], [0, []]);
+});
+
+test("a listener that throws when its stream is cut fails alone: the stream is gone, and the others are cut in their time", async (t) => {
+  const handler = (stream: ServerHttp2Stream): void => {
+    if (stream.id === 1) {
+      stream.on("aborted", () => {
+        throw new Error("mine");
+      });
+    }
+    stream.respond({ ":status": 200 });
+    stream.write(Buffer.alloc(200_000));
+  };
+  const web = await startWeb(t, "h2c", handler, { limits: { responseSendTimeout: "4s", minSendRate: 0 } });
+  const client = await web.raw();
+  client.write(Buffer.concat([preface, settings({ 4: 0 }), settingsAck, request(1)]));
+  await until(() => web.managed.connections.size === 1 && web.connection().phase === "handling");
+  await web.pass(1000);
+  client.write(request(3));
+  await settle();
+  await web.pass(6000);
+  assert.deepEqual(web.cuts(), Array(2).fill("send-timeout by responseSendTimeout while sending"));
+  assert.deepEqual(
+    web.errors.map(({ message }) => message),
+    ["mine"],
+  );
+  const resets = framesIn(bytesOf(client)).filter(({ type }) => type === frameTypes.reset);
+  assert.deepEqual(
+    resets.map(({ stream }) => stream),
+    [1, 3],
+  );
 });
 
 test("what the program goes on writing is no progress of a stream whose window stays closed", async (t) => {

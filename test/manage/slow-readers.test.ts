@@ -13,8 +13,9 @@ import { connect } from "node:net";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { makeSafetyLimits, manage } from "../../src/index.ts";
-import type { Managed, SafetyLimitsOptions } from "../../src/index.ts";
+import { KernelTable } from "../../src/connection/kernel-table.ts";
+import { makeSafetyLimits, makeUnlimitedSafetyLimits, manage } from "../../src/index.ts";
+import type { ManageOptions, Managed, SafetyLimitsOptions } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { certificate } from "../support/certificate.ts";
 import type { KeyPair } from "../support/certificate.ts";
@@ -45,10 +46,10 @@ interface Scene {
 }
 
 /** A client that has asked for 60 MB, and has not begun to read. */
-async function ask(t: TestContext, protocol: Protocol, safetyLimits: SafetyLimitsOptions): Promise<Scene> {
-  const { managed, clock, port } = await serveLarge(t, protocol, safetyLimits);
-  const options = { port, host: "127.0.0.1", rejectUnauthorized: false };
-  const socket = isSecure(protocol) ? connectTls({ ...options, ALPNProtocols: [alpn(protocol)] }) : connect(options);
+async function ask(t: TestContext, protocol: Protocol, options: ManageOptions): Promise<Scene> {
+  const { managed, clock, port } = await serveLarge(t, protocol, options);
+  const where = { port, host: "127.0.0.1", rejectUnauthorized: false };
+  const socket = isSecure(protocol) ? connectTls({ ...where, ALPNProtocols: [alpn(protocol)] }) : connect(where);
   t.after(() => socket.destroy());
   socket.on("error", () => {});
   await once(socket, isSecure(protocol) ? "secureConnect" : "connect");
@@ -59,10 +60,10 @@ async function ask(t: TestContext, protocol: Protocol, safetyLimits: SafetyLimit
 
 type Large = Omit<Scene, "socket">;
 
-async function serveLarge(t: TestContext, protocol: Protocol, safetyLimits: SafetyLimitsOptions): Promise<Large> {
+async function serveLarge(t: TestContext, protocol: Protocol, options: ManageOptions): Promise<Large> {
   const clock = new ManualClock();
   const server = servers[protocol](await certificate());
-  const managed = manage(server, { clock, safetyLimits });
+  const managed = manage(server, { clock, ...options });
   await once(server.listen(0, "127.0.0.1"), "listening");
   t.after(() => managed.close());
   return { managed, clock, port: (server.address() as AddressInfo).port };
@@ -78,7 +79,7 @@ async function askSlowly(
   protocol: Protocol,
   safetyLimits: SafetyLimitsOptions,
 ): Promise<{ scene: Large; client: PacedClient }> {
-  const scene = await serveLarge(t, protocol, safetyLimits);
+  const scene = await serveLarge(t, protocol, { safetyLimits });
   const client = new PacedClient(scene.port);
   t.after(() => client.destroy());
   const socket = isSecure(protocol)
@@ -115,7 +116,9 @@ for (const protocol of protocols) {
     `${protocol}: a client that stops reading 60 MB is reset at its deadline, and the kernel keeps nothing`,
     { skip: kernelIsMute, timeout: 30_000 },
     async (t) => {
-      const { managed, clock, port, socket } = await ask(t, protocol, { responseSendTimeout: "4s", minSendRate: 0 });
+      const { managed, clock, port, socket } = await ask(t, protocol, {
+        safetyLimits: { responseSendTimeout: "4s", minSendRate: 0 },
+      });
       const own = socket.localPort ?? 0;
       await until(() => [...managed.connections].some(({ unsentBytes }) => unsentBytes > 0));
       await until(() => socketsBetween(own, port).some(({ unsent }) => unsent > 0));
@@ -219,6 +222,46 @@ for (const protocol of protocols) {
   );
 }
 
+interface Curiosity {
+  readonly name: string;
+  readonly options: ManageOptions;
+  readonly asks: boolean;
+}
+
+const curiosities: readonly Curiosity[] = [
+  {
+    name: "is not asked about a deaf client where no limit is there to end it",
+    options: { safetyLimits: makeUnlimitedSafetyLimits() },
+    asks: false,
+  },
+  {
+    name: "is asked on where limits only observe, though one was exceeded",
+    options: { safetyLimits: { maxBufferedBytes: 1000, minSendRate: 0 }, observeOnly: true },
+    asks: true,
+  },
+];
+
+for (const { name, options, asks } of curiosities) {
+  test(`the kernel ${name}`, async (t) => {
+    const { clock, managed, socket } = await ask(t, "http", options);
+    const { mock } = t.mock.method(KernelTable.prototype, "ask");
+    socket.pause();
+    await until(() => [...managed.connections].some(({ unsentBytes }) => unsentBytes > 0));
+    const pass = async (seconds: number): Promise<number> => {
+      mock.resetCalls();
+      for (let time = 0; time < seconds * 1000; time += 250) {
+        clock.advance(250);
+        await kernelAnswers();
+        await settle();
+      }
+      return mock.callCount();
+    };
+    assert.equal((await pass(45)) > 0, asks);
+    assert.equal((await pass(10)) > 0, asks);
+    assert.equal(managed.connections.size, 1);
+  });
+}
+
 /** What an ordinary client of HTTP/2 opens its windows by, when it has read as much: half of what they are at first. */
 const halfWindow = 32_768;
 
@@ -261,7 +304,7 @@ for (const protocol of ["http", "https"] as const) {
     { timeout: 60_000 },
     async (t) => {
       const limits = { minSendRate: { bytesPerSecond: least, grace: "30s" }, maxBufferedBytes: Infinity };
-      const { managed, clock, socket } = await ask(t, protocol, limits);
+      const { managed, clock, socket } = await ask(t, protocol, { safetyLimits: limits });
       let taken = 0;
       socket.on("data", ({ length }: Buffer) => (taken += length));
       socket.pause();

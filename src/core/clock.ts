@@ -85,6 +85,16 @@ export function keepProcessFor<T>(work: Promise<T>, clock: Clock): Promise<T> {
   return work.finally(() => clearInterval(keeper));
 }
 
+/** Settles when `work` has, or `ms` milliseconds later at the latest. */
+export async function settledWithin(work: Promise<unknown>, ms: number, clock: Clock = systemClock): Promise<void> {
+  let wakeup: Wakeup;
+  const tooLate = new Promise<void>((resolve) => {
+    if (ms !== Infinity) wakeup = clock.wakeAfter(ms, resolve);
+  });
+  await Promise.race([work, tooLate]);
+  clock.cancelWakeup(wakeup);
+}
+
 /** Whether `value` can serve as a clock. */
 export function isClock(value: unknown): value is Clock {
   const clock = value as Partial<Clock> | null | undefined;

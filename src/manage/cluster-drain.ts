@@ -8,7 +8,7 @@
  */
 import cluster from "node:cluster";
 import type { Worker } from "node:cluster";
-import { systemClock } from "../core/clock.ts";
+import { settledWithin, systemClock } from "../core/clock.ts";
 import { signalEcho } from "./settings.ts";
 import type { StopSignal } from "./signals.ts";
 
@@ -77,12 +77,7 @@ export async function drainWorkers(signal: StopSignal, timeout: number): Promise
     askToDrain(worker, signal);
     return new Promise<void>((resolve) => waiting.add(resolve));
   });
-  let wakeup: unknown;
-  const tooLate = new Promise<void>((resolve) => {
-    if (timeout !== Infinity) wakeup = systemClock.wakeAfter(timeout, resolve);
-  });
-  await Promise.race([Promise.all(drained), tooLate]);
-  systemClock.cancelWakeup(wakeup);
+  await settledWithin(Promise.all(drained), timeout);
 }
 
 /** We are about to end: workers that were signalled themselves may do so, too. */

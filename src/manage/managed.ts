@@ -141,7 +141,7 @@ export class Managed {
     if (delay > 0 && !this.#detached && this.#closed === null) await this.#passes(delay);
     this.#stopListening();
     const report = await drainListeners(this.#listeners, { grace, told: this.#onDrain });
-    await closersSettle(this.#end(), report, grace, this.#custodian.environment.timers);
+    await closersSettle(this.#end(), report, grace, this.#custodian.environment.timers.clock);
     return report;
   }
 

@@ -7,12 +7,13 @@
  *  3. When the grace period has passed, the rest is cut.
  */
 import type { Server } from "node:net";
+import { settledWithin } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import { defineChannel } from "../core/channels.ts";
 import { isThenable, toError } from "../core/report.ts";
 import type { CloseReason } from "../connection/close-reason.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Phase } from "../connection/phase.ts";
-import type { TimerManager } from "../timers/timer-manager.ts";
 import type { Timer } from "../timers/timer.ts";
 import type { Listener } from "./listener.ts";
 
@@ -134,17 +135,13 @@ export function cutAll(connections: Iterable<Connection>, reason: CloseReason): 
 const closersTime = 200;
 
 /** Waits for the closers that a shutdown has begun, as long as a drain may take that had `grace` milliseconds. */
-export async function closersSettle(
+export function closersSettle(
   shutdown: Promise<unknown>,
   { duration }: DrainReport,
   grace: number,
-  timers: TimerManager,
+  clock: Clock,
 ): Promise<void> {
-  let timer: Timer | undefined;
-  const left = Math.max(0, grace - duration) + closersTime;
-  const over = new Promise<void>((resolve) => (timer = timers.start(left, () => resolve())));
-  await Promise.race([shutdown, over]);
-  timer?.cancel();
+  return settledWithin(shutdown, Math.max(0, grace - duration) + closersTime, clock);
 }
 
 /** Settles when every connection there is now has closed. */

@@ -105,7 +105,12 @@ export class RunningServer {
   async #drain(grace: number): Promise<DrainReport> {
     stopListening(this.#listener.server);
     const report = await drainListeners([this.#listener], { grace });
-    await closersSettle(this.#custodian.shutdownAll("drained"), report, grace, this.#listener.manager.plainTimers);
+    await closersSettle(
+      this.#custodian.shutdownAll("drained"),
+      report,
+      grace,
+      this.#custodian.environment.timers.clock,
+    );
     return report;
   }
 

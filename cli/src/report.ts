@@ -8,9 +8,6 @@ import { writeSync } from "node:fs";
 import type { CloseReason, DrainReport, SafetyLimitName } from "portreeve";
 import { drainLine } from "./drain-line.ts";
 
-// systemd names the process that is to take its sockets, and knew only our parent.
-if (process.env["LISTEN_PID"] === String(process.ppid)) process.env["LISTEN_PID"] = String(process.pid);
-
 const who = cluster.worker === undefined ? "portreeve" : `portreeve: worker ${cluster.worker.id}`;
 /** How often each limit would have done something, by what that is. */
 const spared = new Map<string, number>();

@@ -68,7 +68,7 @@ function fromFile(file: ConfigFile | null): Map<string, Setting> {
   if (file === null) return set;
   const { limits, ...others } = file.config;
   const put = (variable: string, key: string, value: unknown): void => {
-    if (value === undefined) return;
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) return;
     const where = `${file.path}: ${key}`;
     set.set(variable, { value: mustSay(asText(value), where), where });
   };

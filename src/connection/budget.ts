@@ -140,7 +140,7 @@ export class Budget {
 
   get #mustAsk(): boolean {
     // Nobody is judged.
-    if (this.#timeLeft === Infinity) return false;
+    if (this.#shortest === Infinity && this.#limits.maxBufferedBytes === Infinity) return false;
     if (this.#unasked >= Math.min(usualQuestions, this.#shortest / questionsPerTimeout)) return true;
     return this.#timeLeft <= this.#lastQuestion && this.#unasked >= this.#lastQuestion;
   }

@@ -9,16 +9,18 @@
 import cluster from "node:cluster";
 import type { Worker } from "node:cluster";
 import { settledWithin, systemClock } from "../core/clock.ts";
+import type { Wakeup } from "../core/clock.ts";
 import { signalEcho } from "./settings.ts";
 import type { StopSignal } from "./signals.ts";
 
-/** Of a worker: I am here, I have drained, may I end? Of its primary: so am I, drain, you may. */
+/** Of a worker: I am here, I have drained, may I end? Of its primary: so am I, drain, wait for me, you may. */
 type Command =
   | "NODE_PORTREEVE_HELLO"
   | "NODE_PORTREEVE_DRAINED"
   | "NODE_PORTREEVE_LEAVING"
   | "NODE_PORTREEVE_WELCOME"
   | "NODE_PORTREEVE_DRAIN"
+  | "NODE_PORTREEVE_STAY"
   | "NODE_PORTREEVE_LEAVE";
 
 interface Message {
@@ -34,8 +36,12 @@ type Drain = (signal: StopSignal) => Promise<unknown>;
 const workers: Map<Worker, Set<() => void>> = new Map();
 /** Those that ask whether they may end. */
 const leaving: Set<Worker> = new Set();
-/** Whose drain is on its way, or null. */
+/** For which signal the workers drain, and those that are still made; or null. */
 let draining: StopSignal | null = null;
+/** Whether we are about to end. */
+let isReleased = false;
+/** How long a worker waits for a primary that does not answer, in milliseconds. */
+const answerTimeout = 1000;
 
 /** Gets to know the workers of this process, if it makes any. */
 export function watchWorkers(): void {
@@ -49,9 +55,10 @@ export function watchWorkers(): void {
       if (cmd === "NODE_PORTREEVE_DRAINED") settle(worker);
       if (cmd === "NODE_PORTREEVE_LEAVING") {
         leaving.add(worker);
+        tell(worker.process, { cmd: "NODE_PORTREEVE_STAY" });
         // A signal to the whole group may still be on its way to us.
         systemClock.wakeAfter(signalEcho, () => {
-          if (draining === null) letLeave(worker);
+          if (draining === null || isReleased) letLeave(worker);
         });
       }
     };
@@ -82,7 +89,7 @@ export async function drainWorkers(signal: StopSignal, timeout: number): Promise
 
 /** We are about to end: workers that were signalled themselves may do so, too. */
 export function releaseWorkers(): void {
-  draining = null;
+  isReleased = true;
   for (const worker of leaving) letLeave(worker);
 }
 
@@ -90,7 +97,7 @@ export function releaseWorkers(): void {
 export interface Primary {
   /** Whether it is there, and decides when its workers end. */
   readonly decides: boolean;
-  /** Settles when this worker may end: at once where the primary is not about to end, or gone. */
+  /** Settles when this worker may end: soon where the primary is not about to end, is gone or does not answer. */
   mayLeave(): Promise<void>;
 }
 
@@ -98,9 +105,11 @@ export interface Primary {
 export function obeyPrimary(drain: Drain): Primary {
   let isWelcome = false;
   let leave: (() => void) | undefined;
+  let noAnswer: Wakeup;
   listen(process, ({ cmd, signal = "SIGTERM" }) => {
     if (cmd === "NODE_PORTREEVE_WELCOME") isWelcome = true;
     if (cmd === "NODE_PORTREEVE_DRAIN") void drain(signal).then(() => tell(process, { cmd: "NODE_PORTREEVE_DRAINED" }));
+    if (cmd === "NODE_PORTREEVE_STAY") systemClock.cancelWakeup(noAnswer);
     if (cmd === "NODE_PORTREEVE_LEAVE") leave?.();
   });
   tell(process, { cmd: "NODE_PORTREEVE_HELLO" });
@@ -113,6 +122,7 @@ export function obeyPrimary(drain: Drain): Primary {
       await new Promise<void>((resolve) => {
         leave = resolve;
         process.once("disconnect", resolve);
+        noAnswer = systemClock.wakeAfter(answerTimeout, resolve);
         tell(process, { cmd: "NODE_PORTREEVE_LEAVING" });
       });
     },

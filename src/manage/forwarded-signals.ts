@@ -13,6 +13,8 @@ export function listenForForwarded(gate: SignalGate): void {
   const fd = Number(process.env[signalDescriptorVariable] || Number.NaN);
   delete process.env[signalDescriptorVariable];
   if (Number.isNaN(fd)) return;
+  // systemd names the process that is to take its sockets, and knew only our parent.
+  if (process.env["LISTEN_PID"] === String(process.ppid)) process.env["LISTEN_PID"] = String(process.pid);
   gate.expectForwarded();
   let rest = "";
   new Socket({ fd, readable: true, writable: false })

@@ -7,7 +7,7 @@
  *  3. Later ones are the app's alone.
  */
 import { constants } from "node:os";
-import { systemClock } from "../core/clock.ts";
+import { keepProcessFor, systemClock } from "../core/clock.ts";
 import { interceptEmit } from "../protocols/intercept.ts";
 import type { Interception } from "../protocols/intercept.ts";
 import { signalEcho } from "./settings.ts";
@@ -32,7 +32,7 @@ export class SignalGate {
   readonly #direct: Map<ForwardedSignal, number> = new Map();
   readonly #forwarded: Map<ForwardedSignal, number> = new Map();
   #state: "open" | "holding" | "passed" = "open";
-  /** By the clock. */
+  /** When the first one was held, by the clock. */
   #heldSince = 0;
 
   constructor(holder: SignalHolder) {
@@ -91,6 +91,10 @@ export class SignalGate {
 
   async #passAfter(held: Promise<unknown>, name: StopSignal, args: readonly unknown[]): Promise<void> {
     await held;
+    // What the signal says once more would meet handlers that have begun to end the process.
+    const rest = this.#heldSince + signalEcho - systemClock.now();
+    if (rest > 0)
+      await keepProcessFor(new Promise<void>((resolve) => systemClock.wakeAfter(rest, resolve)), systemClock);
     // A second signal has taken the place of this one.
     if (this.#state === "holding") this.#pass(name, args);
   }

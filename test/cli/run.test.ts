@@ -187,6 +187,14 @@ test("sockets that systemd hands to us are the program's", async (t) => {
   assert.equal(program.stdout, "true 0\n");
 });
 
+test("they are not those of processes that the program starts", async (t) => {
+  const own = `if (process.send === undefined) require("node:child_process").fork(process.argv[1]);
+    else console.log(process.env.LISTEN_PID === String(process.ppid));`;
+  const app = startApp(t, `process.env.LISTEN_PID ||= String(process.pid); ${own}`, { run: [] });
+  assert.equal(await app.ended, 0, app.stderr);
+  assert.equal(app.stdout, "true\n");
+});
+
 test("flags set limits, the drain delay and excluded ports", async (t) => {
   const limited = startApp(t, web, { run: ["--limit", "responseTimeout=300ms", "--drain-delay", "300ms"] });
   const port = await portOf(limited);
@@ -290,6 +298,11 @@ test("flags come before the environment, and that before portreeve.config.json, 
   const other = configured(t, { grace: "4s" });
   const named = await printed(["--config", join(other, "portreeve.config.json")], {});
   assert.equal(named, "4s undefined undefined\n");
+});
+
+test("a list of the configuration may be empty", async (t) => {
+  const app = startApp(t, shown, { run: [], spawn: { cwd: configured(t, { exclude: [] }) } });
+  assert.equal(await app.ended, 0, app.stderr);
 });
 
 test("every mistake in the configuration is one line that says where, what was expected and what is there", async (t) => {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { get, startApp } from "../support/app.ts";
 import type { AppOptions } from "../support/app.ts";
+import { another } from "../support/program.ts";
 import type { Program } from "../support/program.ts";
 import { connectTo } from "../support/tcp-client.ts";
 import type { TcpClient } from "../support/tcp-client.ts";
@@ -166,3 +168,36 @@ test("each process of a cluster says what its drain came to", async (t) => {
   );
   assert.match(app.stderr, /^portreeve: drained in [1-9]\d\dms/m, "the primary has waited for its workers");
 });
+
+test("a worker that is made while its primary ends drains at once, and serves nobody", async (t) => {
+  const own = `if (cluster.isPrimary) {
+    process.on("SIGTERM", () => setTimeout(() => process.exit(7), 1500));
+    cluster.on("exit", () => cluster.fork());
+  } else setTimeout(() => console.log("up " + cluster.worker.id + ";"), 100);`;
+  const [app, port] = await startCluster(t, own, { spawn: { detached: true } });
+  process.kill(-app.pid, "SIGTERM");
+  await app.says(/^up 4;$/m);
+  await assert.rejects(connectTo(t, port), { code: "ECONNREFUSED" });
+  assert.equal(await app.ended, 7, app.stderr);
+});
+
+test(
+  "a worker whose primary does not answer drains and ends",
+  { skip: !existsSync("/proc/self/status") && "needs /proc" },
+  async (t) => {
+    const own = 'if (cluster.isWorker) console.log("pid " + cluster.worker.id + " " + process.pid + ";");';
+    const [app] = await startCluster(t, own);
+    const [, pid] = await app.says(/^pid 1 (\d+);$/m);
+    app.signal("SIGSTOP");
+    process.kill(Number(pid), "SIGTERM");
+    await ended(Number(pid));
+    app.signal("SIGCONT");
+    app.signal("SIGTERM");
+    assert.equal(await app.ended, "SIGTERM", app.stderr);
+  },
+);
+
+/** Settles once a process runs no more: its parent may be yet to hear of it. */
+async function ended(pid: number): Promise<void> {
+  while (/^State:\t[^Z]/m.test(readFileSync(`/proc/${pid}/status`, "latin1"))) await another();
+}

@@ -139,6 +139,17 @@ test("a signal that comes twice at once, as npm sends it on beside the terminal,
   assert.deepEqual(said(app.stdout), ["told"]);
 });
 
+test("a signal that comes twice at once counts as one though the drain was over in between", async (t) => {
+  const own = `process.once("SIGINT", () => { console.log("told"); setTimeout(() => process.exit(7), 300); });`;
+  const app = startApp(t, web + own);
+  const idle = await idleClient(t, await portOf(app));
+  app.signal("SIGINT");
+  assert.equal(await idle.ended, "FIN");
+  idle.end();
+  app.signal("SIGINT");
+  assert.equal(await app.ended, 7, app.stderr);
+});
+
 test("what a preload listens for before us is held, too, each listener as it was", async (t) => {
   const preload = writeApp(
     t,

@@ -235,6 +235,11 @@ const curiosities: readonly Curiosity[] = [
     asks: false,
   },
   {
+    name: "is asked on where maxBufferedBytes is the only limit, and little waits for longer than it grants",
+    options: { safetyLimits: makeUnlimitedSafetyLimits({ maxBufferedBytes: 100 * size }) },
+    asks: true,
+  },
+  {
     name: "is asked on where limits only observe, though one was exceeded",
     options: { safetyLimits: { maxBufferedBytes: 1000, minSendRate: 0 }, observeOnly: true },
     asks: true,

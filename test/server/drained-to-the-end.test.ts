@@ -48,3 +48,20 @@ for (const [name, makeServer] of Object.entries(servers)) {
     assert.deepEqual({ printed, code }, { printed: "drained 1\n", code: 0 });
   });
 }
+
+test("a program that waits for a close goes on after it, though a closer waits for something that keeps no process", async () => {
+  const closing = `
+    import { once } from "node:events";
+    import { createServer } from "node:http";
+    import { custodianOf, makeCustodian, manage } from ${library};
+    const web = createServer((request) => custodianOf(request).defer(() => new Promise(() => {})));
+    const managed = makeCustodian(null, { finalizerTimeout: 300, onError() {} }).run(() => manage(web));
+    await once(web.listen(0, "127.0.0.1"), "listening");
+    fetch("http://127.0.0.1:" + web.address().port).catch(() => {});
+    await once(web, "request");
+    await managed.close();
+    console.log("closed");`;
+  using folder = new TemporaryFolder({ "server.mjs": closing });
+  const { printed, code } = await run(process.execPath, [join(folder.path, "server.mjs")]);
+  assert.deepEqual({ printed, code }, { printed: "closed\n", code: 0 });
+});

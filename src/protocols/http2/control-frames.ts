@@ -21,6 +21,8 @@ const updatesPerByteSent = 26 / 1024;
 const savings = 65_536;
 /** Half a head looks like control frames until it is whole. */
 const mostOwed = 512;
+/** What answers a control frame is as long as it; over TLS, in a record of its own, up to so many times as long. */
+const answerOverTls = 10;
 
 export const allowances = { pair: 8, stream: 64, piece: 10, trailers: 512 } as const;
 
@@ -31,7 +33,9 @@ export class ControlFrames {
   #allowed = 0;
   /** Bytes of answers to control frames that were not sent yet. */
   #owed = 0;
-  /** All bytes sent that no control frame has called for: what answers one is never longer than it, and no progress of anybody's. */
+  /** How much longer what answers a control frame may be. */
+  #answer = 1;
+  /** All bytes sent that no control frame has called for: those are no progress of anybody's. */
   served = 0;
   #mostSaved = savings;
   #received = 0;
@@ -41,8 +45,12 @@ export class ControlFrames {
     this.#counted = new CountWithin(limit);
   }
 
-  /** What has passed already is nobody's concern: see `look`. */
-  startAt(received: number, sent: number): void {
+  /**
+   * What has passed already is nobody's concern: see `look`.
+   * @param isEncrypted whether what is sent is counted with what TLS adds to it
+   */
+  startAt(received: number, sent: number, isEncrypted: boolean): void {
+    if (isEncrypted) this.#answer = answerOverTls;
     this.#received = received;
     this.#sent = sent;
   }
@@ -68,7 +76,7 @@ export class ControlFrames {
   look(received: number, sent: number, now: number): boolean {
     const fresh = received - this.#received;
     const answered = sent - this.#sent;
-    this.#owed += Math.max(0, fresh - this.#allowed);
+    this.#owed += Math.max(0, fresh - this.#allowed) * this.#answer;
     this.#allowed = 0;
     this.served += Math.max(0, answered - this.#owed);
     this.#owed = Math.min(mostOwed, Math.max(0, this.#owed - answered));

@@ -85,7 +85,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
   attach(session: ServerHttp2Session): void {
     this.#session = session;
     this.#sentThen = this.#sent;
-    this.#control.startAt(0, this.#sentThen);
+    this.#control.startAt(0, this.#sentThen, this.connection.rawOutput !== null);
     tryFirstSession(session);
     markLayer(session, this);
     watchSession(session);
@@ -102,7 +102,7 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     this.attach(session);
     this.start();
     const { connection } = this;
-    this.#control.startAt((connection.input as Socket).bytesRead, this.#sent);
+    this.#control.startAt((connection.input as Socket).bytesRead, this.#sent, connection.rawOutput !== null);
     for (const stream of http2StreamsOf(session) ?? []) if (isRequest(stream)) this.#resume(stream);
     this.#newest = newestOf(session);
     if (this.#open.size === 0 && !this.#shakesHands) connection.enter("idle", plan.idle);

@@ -8,7 +8,6 @@ import { handleQueue } from "../../../src/core/node-internals.ts";
 import {
   frameTypes,
   framesIn,
-  ping,
   preface,
   request,
   reset,
@@ -124,26 +123,32 @@ test("a client that takes a little of each piece is cut by minSendRate, however 
   assert.deepEqual(web.cuts(), ["send-rate by minSendRate while sending"]);
 });
 
-test("answers to pings are no progress of streams whose windows stay closed", async (t) => {
-  let open = 0;
-  const handler = (stream: ServerHttp2Stream): void => {
-    open++;
-    large(10_000)(stream);
-  };
-  const web = await startWeb(t, "h2c", handler, { limits: { responseSendTimeout: "4s", minSendRate: 0 } });
-  const client = await web.raw();
-  client.write(Buffer.concat([preface, settings({ 4: 0 }), settingsAck, request(1), request(3)]));
-  await until(() => open === 2);
-  for (let second = 0; second < 8 && web.cuts().length < 2; second++) {
-    for (let i = 0; i < 10; i++) {
-      client.write(i % 2 === 0 ? ping() : settings());
-      await settle();
-      await web.pass(100);
+for (const kind of kinds) {
+  test(`${kind}: answers to pings and settings are no progress of streams whose windows stay closed`, async (t) => {
+    let open = 0;
+    const handler = (stream: ServerHttp2Stream): void => {
+      open++;
+      large(10_000)(stream);
+    };
+    const web = await startWeb(t, kind, handler, { limits: { responseSendTimeout: "4s", minSendRate: 0 } });
+    const client = await web.client();
+    const initialWindowSize = 0;
+    client.settings({ initialWindowSize });
+    await settle();
+    for (let i = 0; i < 2; i++) client.request({ ":path": "/" }).on("error", () => {});
+    await until(() => open === 2);
+    for (let second = 0; second < 8 && web.cuts().length < 2; second++) {
+      for (let i = 0; i < 10; i++) {
+        if (i % 2 === 0) client.ping(() => {});
+        else client.settings({ initialWindowSize });
+        await settle();
+        await web.pass(100);
+      }
     }
-  }
-  assert.deepEqual(web.cuts(), Array(2).fill("send-timeout by responseSendTimeout while sending"));
-  assert.equal(web.connection().closeReason, null);
-});
+    assert.deepEqual(web.cuts(), Array(2).fill("send-timeout by responseSendTimeout while sending"));
+    assert.equal(web.connection().closeReason, null);
+  });
+}
 
 test("a stream that may be silent, and ends after a long silence, has ended well", async (t) => {
   let stream: ServerHttp2Stream | undefined;

@@ -1,10 +1,10 @@
 // lateness: how long after its deadline a client that stalls is ended.
 //
 // Method. 100 clients of one server in the same process: a third sends half a head, a third the head of a request with a
-// body of which nothing follows, and a third asks for 64 MB and never reads. The limits are 2 s. Lateness is counted from
+// body of which nothing follows, and a third asks for 64 MB and never reads. The limits are 10 s. Lateness is counted from
 // the client's last byte, or the last that the kernel took for it, plus the limit, to the first that the client sees of its
 // end; that of one that does not read is the 'close' of its socket in the server. Shown is the latest of each kind.
-// node:http beside it has headersTimeout and requestTimeout at 2 s and looks at them every 30 s, as it does by default.
+// node:http beside it has headersTimeout and requestTimeout at 10 s and looks at them every 30 s, as it does by default.
 import { Report, flags } from "./lib/report.js";
 import { measure } from "./lib/rounds.js";
 
@@ -14,9 +14,9 @@ const script = new URL("lateness/server.js", import.meta.url).pathname;
 const rounds = quick ? 1 : 5;
 const kinds = ["head", "body", "reading"];
 
-const first = measure(script, ["bare", quick ? 6 : 36]);
+const first = measure(script, ["bare", quick ? 14 : 44]);
 const ours = [];
-for (let i = 0; i < rounds; i++) ours.push(await measure(script, ["manage", 8]));
+for (let i = 0; i < rounds; i++) ours.push(await measure(script, ["manage", 16]));
 const bare = await first;
 
 report.table("latest of 100 clients", kinds);

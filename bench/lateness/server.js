@@ -7,14 +7,15 @@ import { setTimeout as after } from "node:timers/promises";
 import { contender } from "../lib/contenders.js";
 
 const [name, seconds] = process.argv.slice(2);
-const limit = 2000;
+const limit = 10_000;
 const large = Buffer.alloc(64 * 2 ** 20);
 const stalls = {
   head: "GET / HTTP/1.1\r\nHost: local",
   body: "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n",
   reading: "GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n",
 };
-const safetyLimits = { requestReadTimeout: limit, responseSendTimeout: limit, minSendRate: { bytesPerSecond: 0 } };
+// The rates would end some before their deadline.
+const safetyLimits = { requestReadTimeout: limit, responseSendTimeout: limit, minReceiveRate: 0, minSendRate: 0 };
 const { server } = await contender(
   name,
   (request, response) => {

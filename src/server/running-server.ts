@@ -85,9 +85,12 @@ export class RunningServer {
     return this.#drained;
   }
 
-  /** Stops accepting and closes every connection now. Settles when they have closed, and all that was under their custodians. */
+  /**
+   * Stops accepting and closes every connection now. Settles when they have closed, and all that was under their custodians,
+   * at the latest when their finalizer timeout has passed; keeps the process until then.
+   */
   close(): Promise<void> {
-    this.#closed ??= this.#close();
+    this.#closed ??= keepProcessFor(this.#close(), this.#custodian.environment.timers.clock);
     return this.#closed;
   }
 

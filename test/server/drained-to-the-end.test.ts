@@ -49,19 +49,40 @@ for (const [name, makeServer] of Object.entries(servers)) {
   });
 }
 
-test("a program that waits for a close goes on after it, though a closer waits for something that keeps no process", async () => {
-  const closing = `
-    import { once } from "node:events";
-    import { createServer } from "node:http";
-    import { custodianOf, makeCustodian, manage } from ${library};
+/** Makes a server of which a request holds something whose closer never settles, and `asked`, which settles once it does. */
+const held: Readonly<Record<string, string>> = {
+  manage: `
     const web = createServer((request) => custodianOf(request).defer(() => new Promise(() => {})));
-    const managed = makeCustodian(null, { finalizerTimeout: 300, onError() {} }).run(() => manage(web));
+    const server = owner.run(() => manage(web));
     await once(web.listen(0, "127.0.0.1"), "listening");
-    fetch("http://127.0.0.1:" + web.address().port).catch(() => {});
-    await once(web, "request");
-    await managed.close();
-    console.log("closed");`;
-  using folder = new TemporaryFolder({ "server.mjs": closing });
-  const { printed, code } = await run(process.execPath, [join(folder.path, "server.mjs")]);
-  assert.deepEqual({ printed, code }, { printed: "closed\n", code: 0 });
-});
+    const { port } = web.address();
+    const asked = once(web, "request");`,
+  serve: `
+    let ask;
+    const asked = new Promise((resolve) => (ask = resolve));
+    const readRequest = async (connection) => {
+      connection.custodian.defer(() => new Promise(() => {}));
+      ask();
+      return new Promise(() => {});
+    };
+    const server = await owner.run(() => serve({ host: "127.0.0.1", port: 0, readRequest, dispatch() {} }));
+    const { port } = server;`,
+};
+
+for (const [name, makeServer] of Object.entries(held)) {
+  test(`a program that waits for a close goes on after it, though a closer keeps no process: ${name}`, async () => {
+    const closing = `
+      import { once } from "node:events";
+      import { createServer } from "node:http";
+      import { custodianOf, makeCustodian, manage, serve } from ${library};
+      const owner = makeCustodian(null, { finalizerTimeout: 300, onError() {} });
+      ${makeServer}
+      fetch("http://127.0.0.1:" + port).catch(() => {});
+      await asked;
+      await server.close();
+      console.log("closed");`;
+    using folder = new TemporaryFolder({ "server.mjs": closing });
+    const { printed, code } = await run(process.execPath, [join(folder.path, "server.mjs")]);
+    assert.deepEqual({ printed, code }, { printed: "closed\n", code: 0 });
+  });
+}

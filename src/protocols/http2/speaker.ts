@@ -351,10 +351,8 @@ export class Http2Speaker implements Speaker, SessionKeeper, SessionListener, Ex
     const { maxConcurrentStreams } = this.connection.manager.safetyLimits;
     if (this.#open.size <= maxConcurrentStreams) return;
     let open = 0;
-    for (const {
-      stream: { closed },
-    } of this.#open) {
-      if (!closed) open++;
+    for (const { stream } of this.#open) {
+      if (!stream.closed) open++;
       if (open > maxConcurrentStreams) break;
     }
     if (open > maxConcurrentStreams) this.connection.mayCut("limit", "maxConcurrentStreams", stream);
